@@ -1,0 +1,1 @@
+"""The in-tree build backend: setuptools, plus the C shim."""

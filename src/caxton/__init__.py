@@ -1,0 +1,60 @@
+"""Caxton runs agents that you did not write: each a WebAssembly instance of its own, with isolated memory.
+
+The rooms, from the outside in; each uses only those below it::
+
+    cli, demo, bench, testing     verbs, and helpers for tests
+    host                          puts everything together
+    sandbox  routing  supervision  tools     WebAssembly; names and mailboxes; restarts; tools
+    agents                        one agent: spec, mailbox, turns
+    messages, errors, jsontext, text
+"""
+
+from caxton.agents.grants import Grants
+from caxton.agents.spec import Limits, Restart, Usage
+from caxton.errors import (
+    AgentError,
+    AgentFailed,
+    CaxtonError,
+    Frame,
+    HostError,
+    LimitError,
+    MessagingError,
+    ModuleError,
+    ProtocolError,
+    ToolError,
+    TrapError,
+)
+from caxton.host.reference import AgentRef, Reply
+from caxton.host.runtime import Host
+from caxton.host.statistics import AgentStatistics, HostStatistics
+from caxton.messages import Envelope, Performative
+from caxton.routing.router import DeadLetter
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AgentError",
+    "AgentFailed",
+    "AgentRef",
+    "AgentStatistics",
+    "CaxtonError",
+    "DeadLetter",
+    "Envelope",
+    "Frame",
+    "Grants",
+    "Host",
+    "HostError",
+    "HostStatistics",
+    "LimitError",
+    "Limits",
+    "MessagingError",
+    "ModuleError",
+    "Performative",
+    "ProtocolError",
+    "Reply",
+    "Restart",
+    "ToolError",
+    "TrapError",
+    "Usage",
+    "__version__",
+]

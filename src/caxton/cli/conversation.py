@@ -1,0 +1,76 @@
+"""Messages to one agent, one after another, and what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from caxton.errors import AgentFailed, CaxtonError, MessagingError
+from caxton.host.reference import AgentRef, Reply
+
+LOOK: Final = 0.02
+"""Seconds, at most, between two looks at an agent whose reply takes longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message: a reply, an error, or both, when the agent's answer was a failure.
+
+    ``seconds``: how long it took, by the machine's clock.
+    """
+
+    reply: Reply | None
+    error: CaxtonError | None
+    seconds: float
+
+
+async def ask(agent: AgentRef, message: bytes) -> Outcome:
+    """Sends a request and waits, as long as the agent lives."""
+    began = time.perf_counter()
+    try:
+        reply = await agent.ask(message)
+    except CaxtonError as error:
+        answer = error.reply if isinstance(error, AgentFailed) else None
+        return Outcome(answer, error, time.perf_counter() - began)
+    return Outcome(reply, None, time.perf_counter() - began)
+
+
+async def converse(
+    agent: AgentRef, messages: Iterable[bytes], patience: float, take: Callable[[Outcome], None]
+) -> None:
+    """Delivers messages in turn, each when the turn before it has ended, and hands on the outcomes in that order.
+
+    An agent may defer a reply to a later turn: such a reply is waited for at the end, for ``patience`` seconds.
+    """
+    waiting: deque[asyncio.Task[Outcome]] = deque()
+    for message in messages:
+        task = asyncio.create_task(ask(agent, message))
+        waiting.append(task)
+        await _turn_over(agent, task)
+        while waiting and waiting[0].done():
+            take(waiting.popleft().result())
+    until = time.monotonic() + patience
+    while waiting:
+        task = waiting.popleft()
+        await asyncio.wait({task}, timeout=max(0.0, until - time.monotonic()))
+        take(task.result() if task.done() else _never(task, patience))
+
+
+async def _turn_over(agent: AgentRef, task: asyncio.Task[Outcome]) -> None:
+    pause = 0.0  # most turns are over by the loop's next round
+    while not task.done():
+        await asyncio.wait({task}, timeout=pause)
+        found = agent.statistics()
+        if pause and found.state == "idle" and found.mailbox == 0:
+            return
+        pause = min(LOOK, pause * 2 or 0.0005)
+
+
+def _never(task: asyncio.Task[Outcome], patience: float) -> Outcome:
+    task.cancel()
+    error = MessagingError("ask.timeout", f"the agent deferred its reply, and did not send it within {patience:g} s")
+    return Outcome(None, error, patience)

@@ -1,0 +1,113 @@
+"""Ctrl-C, and being asked to end: work is given up and cleaned up, and the exit status says which signal it was.
+
+While an event loop runs, a signal cancels the one task that was given to ``run``, since an exception that appears just
+anywhere would leave an agent half way through something. Outside of it, and while the task blocks, it raises. A second
+signal ends the process at once, as does a clean-up that takes too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Coroutine, Iterator
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+GRACE: Final = 10.0
+"""Seconds that cleaning up may take."""
+
+
+class Interrupted(BaseException):
+    """A signal came, outside of any event loop."""
+
+
+class _State:
+    """What there is one of in a process, as signals are."""
+
+    received: int | None = None
+    blocking = False
+    task: asyncio.Task[Any] | None = None
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    if _State.received is not None:
+        _end(number, frame)
+    _State.received = number
+    signal.signal(signal.SIGALRM, lambda alarm, frame: _end(number, frame))
+    signal.setitimer(signal.ITIMER_REAL, GRACE)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise Interrupted(number) from None
+    if _State.blocking:
+        raise Interrupted(number)
+    loop.call_soon_threadsafe(_cancel, loop)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+def _cancel(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancels the task that was given to ``run``; in a loop that somebody else has made, every task."""
+    for task in (_State.task,) if _State.task is not None else asyncio.all_tasks(loop):
+        task.cancel()
+
+
+@contextlib.contextmanager
+def handled(*, to_the_end: bool = False) -> Iterator[None]:
+    """Signals raise ``Interrupted`` here, but for those that were ignored before (``nohup``).
+
+    ``to_the_end``: afterwards the process does nothing but end, and a signal makes it end at once.
+    """
+    before: dict[int, Any] = {}
+    _State.received = None
+    with contextlib.suppress(ValueError):  # not the main thread: somebody else's signals
+        for one in SIGNALS:
+            if signal.getsignal(one) is not signal.SIG_IGN:
+                before[one] = signal.signal(one, _handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, _end if to_the_end else handler)
+
+
+@contextlib.contextmanager
+def blocking() -> Iterator[None]:
+    """For the task's own steps that may block, such as a write to a full pipe: a signal raises here.
+
+    Only for code that the task itself runs; not for what agents call.
+    """
+    _State.blocking = True
+    try:
+        yield
+    finally:
+        _State.blocking = False
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on an event loop of its own.
+
+    Raises:
+        asyncio.CancelledError: a signal came (``status``); the coroutine has been cancelled and has cleaned up.
+    """
+
+    async def watched() -> T:
+        _State.task = asyncio.current_task()
+        try:
+            return await work
+        finally:
+            _State.task = None
+
+    return asyncio.run(watched())
+
+
+def status() -> int | None:
+    """The exit status that tells of the signal which was received; None where there was none."""
+    return None if _State.received is None else 128 + _State.received

@@ -1,0 +1,70 @@
+"""``caxton run``: one agent, some messages, their answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from caxton.agents.spec import Restart
+from caxton.cli import interrupts, output
+from caxton.cli.clock import StandingClock
+from caxton.cli.conversation import Outcome, converse
+from caxton.cli.options import Job
+from caxton.errors import CaxtonError, exit_status
+from caxton.host.reference import AgentRef
+from caxton.host.runtime import Host
+from caxton.messages import agent_name
+
+
+def run(job: Job) -> int:
+    """Runs the job; answers the exit status, which is that of the first failure.
+
+    Raises:
+        CaxtonError: the agent could not be started.
+    """
+    return interrupts.run(_run(job))
+
+
+async def _run(job: Job) -> int:
+    clock = None if job.clock is None else StandingClock(asyncio.get_running_loop(), job.clock)
+    status = 0
+
+    def take(outcome: Outcome) -> None:
+        nonlocal status
+        _show(job, outcome)
+        if outcome.error is not None:
+            output.complain(outcome.error, "run")
+            status = status or exit_status(outcome.error.code)
+
+    async with Host(seed=job.seed, clock=clock, log=output.log) as host:
+        for name, answer in job.stubs.items():
+            host.stub(name, answer)
+        agent = await _spawn(host, job)
+        await converse(agent, job.messages, float(job.limits.deadline), take)
+    return status
+
+
+async def _spawn(host: Host, job: Job) -> AgentRef:
+    # Every message may end an instance, and the next one is to be delivered all the same.
+    restart = Restart(max_restarts=100 + len(job.messages))
+    return await host.spawn(
+        _name(job), job.module, limits=job.limits, grants=job.grants, restart=restart, params=job.params
+    )
+
+
+def _name(job: Job) -> str:
+    """The agent's name: the file's, where that may be one."""
+    try:
+        return agent_name(job.module.stem.lower())
+    except CaxtonError:
+        return "agent"
+
+
+def _show(job: Job, outcome: Outcome) -> None:
+    reply, error = outcome.reply, outcome.error
+    if not job.json:
+        output.put_answer(reply.payload if reply is not None else b"")
+        return
+    usage = output.usage_of(reply, error)
+    if job.clock is not None:
+        usage = usage._replace(wall=outcome.seconds)  # the agent's clock does not tell
+    output.put_json(output.outcome(reply, error, usage))

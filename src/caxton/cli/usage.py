@@ -1,0 +1,54 @@
+"""What the user got wrong, in one line: unknown verbs and options, missing and strange arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from caxton.errors import HostError
+from caxton.text import safe, safe_name
+
+VERBS: Final = ("run", "inspect", "check", "demo", "bench")
+LATER: Final = tuple("new build dev up config serve tell ask agents tools logs dead-letters top wit mcp".split())
+
+
+def check_verb(arguments: Sequence[str]) -> None:
+    """Refuses a verb that there is not, or not yet.
+
+    Raises:
+        HostError: ``config.invalid``.
+    """
+    verb = arguments[0] if arguments else "-"
+    if verb.startswith("-") or verb in VERBS:
+        return
+    if verb in LATER:
+        raise HostError("config.invalid", f"'caxton {verb}' comes with a later version")
+    raise HostError("config.invalid", f"no such command {safe_name(verb)}{_meant(verb, VERBS)}")
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the arguments, wherever; ``bench`` has an option of that name which means a file."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options and arguments[0] != "bench"
+
+
+def _meant(given: str, known: Sequence[str]) -> str:
+    names = {name.lstrip("-"): name for name in known}
+    wanted = given.lstrip("-")
+    # A single letter is what is left of a long option with one dash: -fuel is read as -f -u -e -l.
+    begins = [name for name in names if len(wanted) == 1 and name.startswith(wanted)]
+    found = begins if len(begins) == 1 else get_close_matches(wanted, names, n=1)
+    return f" (did you mean {names[found[0]]}?)" if found else ""
+
+
+def explain(error: Any) -> str:
+    """One of typer's usage errors as one line."""
+    context = getattr(error, "ctx", None)
+    option = getattr(error, "option_name", None)
+    if option is not None and hasattr(error, "possibilities"):
+        names = [] if context is None else [name for one in context.command.params for name in one.opts]
+        known = [name for name in [*names, "--help"] if name.startswith("-")]
+        return f"no such option {safe_name(option)}{_meant(option, known)}"
+    text = " ".join(str(error.format_message()).split())
+    return safe(text[:1].lower() + text[1:].removesuffix("."), 1000)

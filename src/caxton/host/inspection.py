@@ -1,0 +1,109 @@
+"""Looking at a module without starting it: what it is made of, and whether it could be an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from caxton.agents.spec import Limits
+from caxton.errors import CaxtonError, ModuleError
+from caxton.sandbox.compiler import Description, Facts
+from caxton.sandbox.core_abi import IMPORTS
+from caxton.sandbox.engine import Settings
+from caxton.sandbox.files import read_module
+from caxton.sandbox.module import CAXTON_ALLOC, MALLOC, WINDOW, allocator, check_exports, check_imports
+
+ALLOCATORS: Final = {CAXTON_ALLOC: "caxton_alloc", MALLOC: "malloc", WINDOW: "window"}
+"""Where messages are placed: by the guest's own exports, by C's, or in pages that the host adds to the memory."""
+
+_SIGNATURES: Final = {(row.module, row.name): row.signature for row in IMPORTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A module that could be read.
+
+    ``contents`` is JSON-ready (sandbox/description.py tells of it); names in it are the module's own: escape them.
+    Each of the load checks has passed (None), failed, or is left out since one before it has failed: ``valid``,
+    ``imports``, ``exports``, ``buffer``, in this order.
+    """
+
+    contents: dict[str, Any]
+    checks: dict[str, CaxtonError | None]
+    allocator: str | None
+
+    @property
+    def error(self) -> CaxtonError | None:
+        """Why the module is no agent; None when it may be one."""
+        return next((error for error in self.checks.values() if error is not None), None)
+
+    @property
+    def abi(self) -> str | None:
+        """Which of the two ABIs the module keeps; None where it is no agent."""
+        return "core" if self.error is None else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole as JSON-ready data."""
+        error = self.error
+        return {
+            "abi": self.abi,
+            "problem": None if error is None else {"code": error.code, "message": error.message},
+            "valid": None if self.contents["kind"] == "component" else self.checks["valid"] is None,
+            "allocator": self.allocator,
+            **self.contents,
+        }
+
+
+async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = None) -> Inspection:
+    """Reads a module, binary or text, in a process of its own.
+
+    Raises:
+        ModuleError: ``module.not-found``, ``module.too-large``; ``module.invalid``, it is no WebAssembly;
+            ``module.too-complex``.
+    """
+    limits = limits or Limits()
+    stopped = threading.Event()
+    description: Description | None = None
+    try:
+        size = int(limits.module_size)
+        data = await asyncio.to_thread(read_module, path, size, stopped=stopped.is_set)
+        description = Description(data, Settings())
+        found = await asyncio.to_thread(description.run)
+    finally:
+        stopped.set()
+        if description is not None:
+            description.stop()
+    return _judge(found)
+
+
+def _judge(found: dict[str, Any]) -> Inspection:
+    facts, why = found.pop("facts"), found.pop("error")
+    for item in found["imports"]:
+        wanted = _SIGNATURES.get((item["module"], item["name"]))
+        item["known"] = wanted == item.pop("signature")
+    checks: dict[str, CaxtonError | None] = {}
+    if facts is None:
+        why = "this is a component; only core modules can be agents yet"
+    checks["valid"] = None if why is None else ModuleError("module.invalid", why)
+    if why is not None:
+        return Inspection(found, checks, None)
+    known = Facts.from_json(json.dumps(facts).encode())
+    place: list[int] = []
+    steps: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("imports", lambda: check_imports(known)),
+        ("exports", lambda: check_exports(known)),
+        ("buffer", lambda: place.append(allocator(known))),
+    )
+    for name, check in steps:
+        try:
+            check()
+            checks[name] = None
+        except CaxtonError as error:
+            checks[name] = error
+            break
+    return Inspection(found, checks, ALLOCATORS[place[0]] if place else None)

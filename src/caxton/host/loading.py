@@ -1,0 +1,203 @@
+"""Modules for a host: each is compiled once, however many agents ask for it at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from caxton.agents.spec import Limits
+from caxton.errors import HostError, ModuleError
+from caxton.sandbox.cache import ModuleCache
+from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.engine import FEATURES, Settings, default_settings
+from caxton.sandbox.files import check_size, read_module
+from caxton.sandbox.module import GuestLimits, Module, load
+from caxton.text import safe_name
+
+Source: TypeAlias = str | bytes | os.PathLike[str]
+"""A path, a module's bytes, or WAT text (which begins with ``(``)."""
+
+_KEPT: Final = 256
+_KEPT_BYTES: Final = 256 << 20
+_COMPILERS: Final = max(1, min(4, os.cpu_count() or 1))
+"""Children that compile at once: each may take all the memory that compiling is allowed."""
+
+_THREADS: Final = 8
+_Key: TypeAlias = tuple[object, ...]
+
+
+def is_text(source: str) -> bool:
+    """Whether a string is a module's text and not a path."""
+    return source.lstrip()[:1] == "(" or source.lstrip()[:2] == ";;"
+
+
+def guest_limits(limits: Limits) -> GuestLimits:
+    """The part of an agent's limits that its instance is held to."""
+    return GuestLimits(
+        int(limits.memory),
+        limits.table_elements,
+        limits.fuel,
+        int(limits.message),
+        int(limits.response),
+        limits.host_calls,
+    )
+
+
+class Loader:
+    """Loads modules off the event loop, and remembers them.
+
+    A module given again (equal path and time stamp, bytes or text) is not read again; what is being loaded is waited
+    for by everybody who wants it.
+    """
+
+    def __init__(self, cache: ModuleCache | None = None) -> None:
+        self._cache = cache
+        self._kept: OrderedDict[_Key, Module] = OrderedDict()
+        self._kept_bytes = 0
+        self._loading: dict[_Key, asyncio.Task[Module]] = {}
+        self._waiting: dict[asyncio.Task[Module], int] = {}
+        self._by_key: dict[_Key, Compilation] = {}
+        self._compiling = threading.Semaphore(_COMPILERS)
+        self._running: weakref.WeakSet[Compilation] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="caxton-loader")
+
+    def known(self, source: Source, features: frozenset[str], limits: Limits) -> Module | None:
+        """The module, if it has been loaded before."""
+        return self._kept.get(self._key(source, features, limits))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a module is being loaded."""
+        return bool(self._loading)
+
+    async def load(self, source: Source, features: frozenset[str], limits: Limits) -> Module:
+        """The module.
+
+        Raises:
+            ModuleError: it cannot be read, or be an agent.
+        """
+        key = self._key(source, features, limits)
+        found = self._kept.get(key)
+        if found is not None:
+            return found
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._load(key, source, features, limits))
+            self._loading[key] = task
+            task.add_done_callback(lambda done: self._loaded(key, done))
+        self._waiting[task] = self._waiting.get(task, 0) + 1
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if self._waiting.get(task) == 1 and not task.done():
+                self._give_up(key)  # nobody else wants it
+            raise
+        finally:
+            if task in self._waiting:
+                self._waiting[task] -= 1
+
+    def _give_up(self, key: _Key) -> None:
+        self._loading.pop(key, None)  # who comes later begins anew
+        with self._lock:
+            compilation = self._by_key.pop(key, None)
+        if compilation is not None:
+            compilation.stop()
+
+    def _key(self, source: Source, features: frozenset[str], limits: Limits) -> _Key:
+        big = int(limits.memory) if features or int(limits.memory) > (64 << 20) else 0
+        if isinstance(source, bytes) or (isinstance(source, str) and is_text(source)):
+            return (source, features, big, limits.module_size)
+        if not isinstance(source, str | os.PathLike):
+            raise HostError("config.invalid", f"{safe_name(repr(source))} is no path, bytes or WAT text")
+        path = os.fspath(source)
+        try:
+            found = os.stat(path)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise ModuleError("module.not-found", f"{safe_name(path)}: {why}") from None
+        return (path, found.st_mtime_ns, found.st_size, found.st_ino, features, big, limits.module_size)
+
+    def _loaded(self, key: _Key, task: asyncio.Task[Module]) -> None:
+        self._waiting.pop(task, None)
+        if self._loading.get(key) is task:
+            del self._loading[key]
+            with self._lock:
+                self._by_key.pop(key, None)
+        if not task.cancelled() and task.exception() is None:
+            self._kept[key] = task.result()
+            self._kept_bytes += task.result().facts.size
+            while len(self._kept) > _KEPT or (self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1):
+                _, oldest = self._kept.popitem(last=False)
+                self._kept_bytes -= oldest.facts.size
+
+    async def _load(self, key: _Key, source: Source, features: frozenset[str], limits: Limits) -> Module:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._load_here, key, source, features, limits
+        )
+
+    def _load_here(self, key: _Key, source: Source, features: frozenset[str], limits: Limits) -> Module:
+        if isinstance(source, bytes):
+            data = source
+        elif isinstance(source, str) and is_text(source):
+            data = source.encode("utf-8", "surrogatepass")
+        else:
+            data = read_module(source, int(limits.module_size), stopped=self._closing.is_set)
+        check_size(data, int(limits.module_size))
+        with self._lock:
+            if self._cache is None:
+                self._cache = ModuleCache()
+        settings = default_settings(features, int(limits.memory))
+        return load(data, self._cache, settings=settings, compilation=functools.partial(self._compilation, key))
+
+    def _compilation(self, key: _Key, data: bytes, settings: Settings) -> Compilation:
+        compilation = Compilation(data, settings, turn=self._compiling)
+        with self._lock:
+            self._by_key[key] = compilation
+            self._running.add(compilation)
+            if self._closing.is_set():
+                compilation.stop()
+        return compilation
+
+    async def close(self) -> None:
+        """Ends every compilation that still runs."""
+        self._closing.set()
+        with self._lock:
+            running = list(self._running)
+        for compilation in running:
+            compilation.stop()
+        for task in list(self._loading.values()):
+            await asyncio.gather(task, return_exceptions=True)
+        self._pool.shutdown(wait=True)
+        self._kept.clear()
+
+
+def check_features(features: object) -> frozenset[str]:
+    """The proposals that a module asks for.
+
+    Raises:
+        HostError: ``config.invalid``, there is no such thing.
+    """
+    if isinstance(features, str) or not isinstance(features, list | tuple | set | frozenset):
+        raise HostError("config.invalid", f"features: a list of {', '.join(FEATURES)}")
+    strange = [name for name in features if name not in FEATURES]
+    if strange:
+        raise HostError(
+            "config.invalid", f"features: {safe_name(repr(strange[0]))} is not one of {', '.join(FEATURES)}"
+        )
+    return frozenset(features)
+
+
+def path_of(source: Source) -> Path | None:
+    """The path that a source names, if it names one."""
+    if isinstance(source, bytes) or (isinstance(source, str) and is_text(source)):
+        return None
+    return Path(source)

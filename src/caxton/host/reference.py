@@ -1,0 +1,285 @@
+"""What a Python program holds of an agent, and what it gets from one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from caxton.agents.agent import Agent
+from caxton.agents.delivery import Delivery, Request
+from caxton.agents.ports import Timer
+from caxton.agents.spec import Usage
+from caxton.agents.units import seconds
+from caxton.errors import AgentError, AgentFailed, CaxtonError, MessagingError
+from caxton.host.statistics import AgentStatistics, agent_statistics
+from caxton.messages import NEGATIVE, USER, AgentName, Envelope, Performative
+from caxton.text import safe_bytes, safe_name
+
+if TYPE_CHECKING:
+    from caxton.host.runtime import Host
+
+_MAX_PARTS: Final = 10_000
+_PART_BYTES: Final = 64 << 20
+_NO_USAGE: Final = Usage()
+
+
+class Reply(NamedTuple):
+    """An agent's answer, or a part of one (``final`` is False).
+
+    ``usage`` is what the turn cost (fuel, wall seconds, bytes of memory, host calls); a part has none.
+    """
+
+    payload: bytes
+    performative: Performative
+    sender: AgentName
+    usage: Usage = Usage()
+    headers: Mapping[str, str] | None = None
+    final: bool = True
+
+    @property
+    def text(self) -> str:
+        """The payload as text; what is not UTF-8 is replaced."""
+        return self.payload.decode("utf-8", "replace")
+
+
+def to_payload(message: bytes | str | bytearray | memoryview) -> bytes:
+    """The bytes of a message."""
+    if isinstance(message, bytes):
+        return message
+    if isinstance(message, str):
+        return message.encode("utf-8")
+    if isinstance(message, bytearray | memoryview):
+        return bytes(message)
+    raise TypeError(f"a message is bytes or str, not {type(message).__name__}")
+
+
+def _failed(reply: Reply) -> AgentFailed:
+    said = f": {safe_bytes(reply.payload, 200)}" if reply.payload else ""
+    error = AgentFailed(f"{safe_name(reply.sender)} answered {reply.performative.value}{said}", reply)
+    error.usage = reply.usage
+    return error
+
+
+def _outcome(
+    performative: Performative,
+    payload: bytes,
+    sender: AgentName,
+    headers: Mapping[str, str] | None,
+    error: CaxtonError | None,
+    usage: Usage | None,
+) -> Reply | CaxtonError:
+    if error is not None:
+        return error
+    # What Reply() does, at half the time.
+    reply = tuple.__new__(Reply, (payload, performative, sender, usage or _NO_USAGE, headers, True))
+    return _failed(reply) if performative in NEGATIVE else reply
+
+
+class _Ask:
+    """A Python task that waits for one reply. A turn that ends before the task waits needs no future."""
+
+    __slots__ = ("future", "outcome")
+
+    def __init__(self) -> None:
+        self.outcome: Reply | CaxtonError | None = None
+        self.future: asyncio.Future[None] | None = None
+
+    def part(self, envelope: Envelope) -> None:
+        """An ask has no use for parts."""
+
+    def final(
+        self,
+        performative: Performative,
+        payload: bytes,
+        sender: AgentName,
+        headers: Mapping[str, str] | None,
+        error: CaxtonError | None,
+        usage: Usage | None,
+    ) -> bool:
+        """Wakes the task; False where it has given up."""
+        future = self.future
+        if self.outcome is not None or (future is not None and future.done()):
+            return False
+        self.outcome = _outcome(performative, payload, sender, headers, error, usage)
+        if future is not None:
+            future.set_result(None)
+        return True
+
+    def expire(self) -> None:
+        """The time is up."""
+        if self.outcome is None:
+            self.outcome = MessagingError("ask.timeout", "no reply in time")
+            if self.future is not None and not self.future.done():
+                self.future.set_result(None)
+
+
+class _Stream:
+    """A Python task that takes a reply part by part."""
+
+    __slots__ = ("_closed", "_event", "_items", "_size")
+
+    def __init__(self) -> None:
+        self._items: deque[Reply | CaxtonError] = deque()
+        self._event = asyncio.Event()
+        self._closed = False
+        self._size = 0
+
+    def part(self, envelope: Envelope) -> None:
+        """Keeps a part until it is asked for."""
+        if self._closed:
+            return
+        # A turn may emit 8 MiB; only a deferred reply's parts could become more than this.
+        self._size += len(envelope.payload)
+        if len(self._items) >= _MAX_PARTS or self._size > _PART_BYTES:
+            self._put(MessagingError("mailbox.full", "the parts of the reply were not taken in time"))
+            self._closed = True
+            return
+        self._put(Reply(envelope.payload, envelope.performative, envelope.sender, final=False))
+
+    def final(
+        self,
+        performative: Performative,
+        payload: bytes,
+        sender: AgentName,
+        headers: Mapping[str, str] | None,
+        error: CaxtonError | None,
+        usage: Usage | None,
+    ) -> bool:
+        """Keeps the reply; False where nobody will take it."""
+        if self._closed:
+            return False
+        self._closed = True
+        self._put(_outcome(performative, payload, sender, headers, error, usage))
+        return True
+
+    def expire(self) -> None:
+        """The time is up."""
+        if not self._closed:
+            self._closed = True
+            self._put(MessagingError("ask.timeout", "no reply in time"))
+
+    def close(self) -> None:
+        """Nobody takes anything any more."""
+        self._closed = True
+        self._items.clear()
+
+    def _put(self, item: Reply | CaxtonError) -> None:
+        self._items.append(item)
+        self._event.set()
+
+    async def take(self) -> Reply:
+        """The next part, or the reply.
+
+        Raises:
+            CaxtonError: what became of the turn.
+        """
+        while not self._items:
+            self._event.clear()
+            await self._event.wait()
+        item = self._items.popleft()
+        if isinstance(item, CaxtonError):
+            raise item
+        self._size -= len(item.payload)
+        return item
+
+
+class AgentRef:
+    """A handle to an agent. Cheap; as many as you like may stand for the same agent."""
+
+    __slots__ = ("_agent", "_host")
+
+    def __init__(self, host: Host, agent: Agent) -> None:
+        self._host = host
+        self._agent = agent
+
+    def __repr__(self) -> str:
+        return f"<AgentRef {self._agent.name} {self._agent.state.value}>"
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return self._agent.name
+
+    def _request(self, message: bytes | str, waiter: _Ask | _Stream, timeout: float | None) -> Timer | None:
+        host = self._host
+        agent = self._agent
+        payload = message if type(message) is bytes else to_payload(message)
+        when = None if timeout is None else host.clock.monotonic() + seconds(timeout, "timeout")
+        agent.post_now(Request(payload, agent.name, waiter, when, host.router.next_id()))
+        return None if when is None else host.clock.call_at(when, waiter.expire)
+
+    async def ask(self, message: bytes | str, *, timeout: float | None = None) -> Reply:
+        """Sends a request and waits for the reply; without ``timeout`` (seconds) as long as the agent lives.
+
+        An ask that timed out does not stop the turn; its late reply goes to the dead letters.
+
+        Raises:
+            AgentFailed: the agent answered with a failure, a refusal, or that it did not understand (``.reply``).
+            CaxtonError: the code of a turn that trapped or ran into a limit; ``ask.timeout``, ``mailbox.full``,
+                ``agent.stopped``, ``limit.message-size``; ``config.invalid``, the timeout is no time.
+        """
+        waiter = _Ask()
+        timer = self._request(message, waiter, timeout)
+        if waiter.outcome is None:
+            waiter.future = self._host.loop.create_future()
+            try:
+                await waiter.future
+            finally:
+                if timer is not None:
+                    timer.cancel()
+        elif timer is not None:
+            timer.cancel()
+        outcome = waiter.outcome
+        if isinstance(outcome, CaxtonError):
+            raise outcome
+        assert outcome is not None
+        return outcome
+
+    async def stream(self, message: bytes | str, *, timeout: float | None = None) -> AsyncIterator[Reply]:
+        """Sends a request; gives what the agent emits, as it comes, and then its reply (``final``).
+
+        Raises:
+            CaxtonError: as for ``ask``.
+        """
+        stream = _Stream()
+        timer = self._request(message, stream, timeout)
+        try:
+            while True:
+                reply = await stream.take()
+                yield reply
+                if reply.final:
+                    return
+        finally:
+            stream.close()
+            if timer is not None:
+                timer.cancel()
+
+    async def tell(self, message: bytes | str) -> None:
+        """Sends an ``inform``, which nobody answers.
+
+        Raises:
+            CaxtonError: ``mailbox.full``, ``agent.stopped``, ``limit.message-size``.
+        """
+        agent = self._agent
+        number = self._host.router.next_id()
+        envelope = Envelope(Performative.INFORM, USER, (agent.name,), to_payload(message), id=number)
+        agent.post(Delivery(envelope, agent.name))
+
+    def statistics(self) -> AgentStatistics:
+        """A snapshot of what the agent is and has done."""
+        return agent_statistics(self._agent)
+
+    async def stop(self) -> None:
+        """Ends the agent, whatever it is doing, and frees everything of it. Its mailbox goes to the dead letters."""
+        agent = self._agent
+        if not agent.ended:
+            future: asyncio.Future[None] = self._host.loop.create_future()
+            if agent.on_ended is None:
+                agent.on_ended = []
+            agent.on_ended.append(lambda: None if future.done() else future.set_result(None))
+            agent.stop(AgentError("agent.stopped", f"{agent.name} was stopped"))
+            if not agent.ended:
+                await future
+        self._host.router.remove(agent)

@@ -1,0 +1,191 @@
+"""Loads Wasmtime's shared library and the shim, and declares what Caxton uses of both.
+
+One foreign-function library (cffi) and one place: no other module opens a shared library. The C API is not a stable
+ABI, so the installed ``wasmtime`` must be exactly the version that the declarations were written for.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from cffi import FFI
+
+WASMTIME_VERSION: Final = "50.0.1"
+SHIM_VERSION: Final = 1
+
+_WASMTIME_API: Final = """
+typedef struct wasm_config_t wasm_config_t;
+typedef struct wasm_valtype_t wasm_valtype_t;
+typedef struct wasm_frame_t wasm_frame_t;
+typedef struct wasmtime_module wasmtime_module_t;
+typedef struct wasmtime_pooling_allocation_config wasmtime_pooling_allocation_config_t;
+typedef struct { size_t size; uint8_t *data; } wasm_byte_vec_t;
+typedef struct { size_t size; wasm_frame_t **data; } wasm_frame_vec_t;
+typedef struct { size_t size; wasm_valtype_t **data; } wasm_valtype_vec_t;
+
+wasm_config_t *wasm_config_new(void);
+void wasm_config_delete(wasm_config_t *);
+wasm_engine_t *wasm_engine_new_with_config(wasm_config_t *);
+void wasm_engine_delete(wasm_engine_t *);
+void wasmtime_config_consume_fuel_set(wasm_config_t *, bool);
+void wasmtime_config_max_wasm_stack_set(wasm_config_t *, size_t);
+void wasmtime_config_async_stack_size_set(wasm_config_t *, size_t);
+void wasmtime_config_wasm_threads_set(wasm_config_t *, bool);
+void wasmtime_config_shared_memory_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_relaxed_simd_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_multi_memory_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_memory64_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_custom_page_sizes_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_wide_arithmetic_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_stack_switching_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_gc_set(wasm_config_t *, bool);
+void wasmtime_config_gc_support_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_function_references_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_exceptions_set(wasm_config_t *, bool);
+void wasmtime_config_wasm_component_model_set(wasm_config_t *, bool);
+void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config_t *, bool);
+void wasmtime_config_parallel_compilation_set(wasm_config_t *, bool);
+void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
+void wasmtime_config_memory_reservation_set(wasm_config_t *, uint64_t);
+void wasmtime_config_memory_reservation_for_growth_set(wasm_config_t *, uint64_t);
+void wasmtime_config_memory_guard_size_set(wasm_config_t *, uint64_t);
+void wasmtime_config_memory_init_cow_set(wasm_config_t *, bool);
+
+wasmtime_pooling_allocation_config_t *wasmtime_pooling_allocation_config_new(void);
+void wasmtime_pooling_allocation_config_delete(wasmtime_pooling_allocation_config_t *);
+void wasmtime_pooling_allocation_strategy_set(wasm_config_t *, const wasmtime_pooling_allocation_config_t *);
+void wasmtime_pooling_allocation_config_total_core_instances_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_component_instances_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_memories_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_tables_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_stacks_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_total_gc_heaps_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_memories_per_module_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_max_tables_per_module_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_table_elements_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_max_memory_size_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_max_core_instance_size_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_table_keep_resident_set(wasmtime_pooling_allocation_config_t *, size_t);
+void wasmtime_pooling_allocation_config_max_unused_warm_slots_set(wasmtime_pooling_allocation_config_t *, uint32_t);
+void wasmtime_pooling_allocation_config_decommit_batch_size_set(wasmtime_pooling_allocation_config_t *, size_t);
+
+wasmtime_error_t *wasmtime_wat2wasm(const char *, size_t, wasm_byte_vec_t *);
+wasmtime_error_t *wasmtime_module_new(wasm_engine_t *, const uint8_t *, size_t, wasmtime_module_t **);
+wasmtime_error_t *wasmtime_module_validate(wasm_engine_t *, const uint8_t *, size_t);
+wasmtime_error_t *wasmtime_module_serialize(wasmtime_module_t *, wasm_byte_vec_t *);
+wasmtime_error_t *wasmtime_module_deserialize(wasm_engine_t *, const uint8_t *, size_t, wasmtime_module_t **);
+void wasmtime_module_delete(wasmtime_module_t *);
+
+wasmtime_linker_t *wasmtime_linker_new(wasm_engine_t *);
+void wasmtime_linker_delete(wasmtime_linker_t *);
+wasmtime_error_t *wasmtime_linker_instantiate_pre(const wasmtime_linker_t *, const wasmtime_module_t *,
+                                                  wasmtime_instance_pre_t **);
+void wasmtime_instance_pre_delete(wasmtime_instance_pre_t *);
+
+wasm_valtype_t *wasm_valtype_new(uint8_t);
+void wasm_valtype_vec_new(wasm_valtype_vec_t *, size_t, wasm_valtype_t *const *);
+wasm_functype_t *wasm_functype_new(wasm_valtype_vec_t *, wasm_valtype_vec_t *);
+void wasm_functype_delete(wasm_functype_t *);
+
+void wasm_byte_vec_delete(wasm_byte_vec_t *);
+void wasmtime_error_message(const wasmtime_error_t *, wasm_byte_vec_t *);
+void wasmtime_error_delete(wasmtime_error_t *);
+void wasmtime_error_wasm_trace(const wasmtime_error_t *, wasm_frame_vec_t *);
+void wasm_trap_message(const wasm_trap_t *, wasm_byte_vec_t *);
+void wasm_trap_trace(const wasm_trap_t *, wasm_frame_vec_t *);
+void wasm_frame_vec_delete(wasm_frame_vec_t *);
+uint32_t wasm_frame_func_index(const wasm_frame_t *);
+size_t wasm_frame_module_offset(const wasm_frame_t *);
+const wasm_byte_vec_t *wasmtime_frame_func_name(const wasm_frame_t *);
+"""
+
+
+class NativeError(ImportError):
+    """The native parts cannot be loaded; the message says which and what to do about it."""
+
+
+def wasmtime_library() -> Path:
+    """Where the installed ``wasmtime`` package keeps its shared library.
+
+    Raises:
+        NativeError: the package is missing, of another version than ``WASMTIME_VERSION``, or has no library.
+    """
+    try:
+        version = importlib.metadata.version("wasmtime")
+    except importlib.metadata.PackageNotFoundError:
+        raise NativeError(
+            f"caxton needs wasmtime {WASMTIME_VERSION}: pip install wasmtime=={WASMTIME_VERSION}"
+        ) from None
+    if version != WASMTIME_VERSION:
+        raise NativeError(
+            f"caxton needs wasmtime {WASMTIME_VERSION} and found {version}: pip install wasmtime=={WASMTIME_VERSION}"
+        )
+    spec = importlib.util.find_spec("wasmtime")
+    folder = Path((spec and spec.origin) or "").parent
+    found = sorted(folder.glob("*/_libwasmtime.*")) or sorted(folder.glob("*/_wasmtime.*"))
+    if not found:
+        raise NativeError(f"wasmtime {version} has no shared library for {sys.platform} {platform.machine()}")
+    return found[0]
+
+
+def shim_library() -> Path:
+    """Where the shim lies, compiled when Caxton was installed."""
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    path = Path(__file__).with_name(f"_shim.{suffix}")
+    if not path.exists():
+        raise NativeError(
+            f"{path.name} is missing: Caxton was not installed, only copied. `pip install` it; where there is no C "
+            "compiler, that fetches one"
+        )
+    return path
+
+
+def declarations() -> str:
+    """The C declarations of the shim and of Wasmtime's API, as cffi reads them."""
+    header = Path(__file__).with_name("shim.h").read_text()
+    return re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL) + _WASMTIME_API
+
+
+def _load() -> tuple[Any, Any, Any]:
+    found: Any = FFI()
+    found.cdef(declarations())
+    try:
+        # The shim's symbols resolve against this library: it must be loaded first, and globally.
+        library = found.dlopen(str(wasmtime_library()), found.RTLD_NOW | found.RTLD_GLOBAL)
+        shim = found.dlopen(str(shim_library()), found.RTLD_NOW)
+    except OSError as error:
+        raise NativeError(f"a native part of Caxton does not load: {error}") from error
+    if shim.cx_version() != SHIM_VERSION:
+        raise NativeError("the compiled shim is of another version than Caxton: install Caxton again")
+    return found, library, shim
+
+
+# Structures are known to C alone: to a type checker all three are opaque.
+ffi: Any
+wasmtime: Any
+shim: Any
+ffi, wasmtime, shim = _load()
+
+
+def take_bytes(vector: Any) -> bytes:
+    """Copies a ``wasm_byte_vec_t`` and frees it."""
+    content = bytes(ffi.buffer(vector.data, vector.size)) if vector.size else b""
+    wasmtime.wasm_byte_vec_delete(vector)
+    return content
+
+
+def take_error(error: Any) -> str | None:
+    """The message of a ``wasmtime_error_t``, which is freed; None where there was no error."""
+    if not error:
+        return None
+    vector = ffi.new("wasm_byte_vec_t *")
+    wasmtime.wasmtime_error_message(error, vector)
+    wasmtime.wasmtime_error_delete(error)
+    return take_bytes(vector).decode("utf-8", "replace")

@@ -1,0 +1,104 @@
+"""Wrong usage ends with exit status 2 and one clear line on standard error; nothing is printed or run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import GUESTS, Done, caxton_each, is_harmless
+
+# The command line, and what its one line has to name. In a folder with echo.wat and stub.json.
+CASES: dict[str, str] = {
+    "nonsense": "nonsense",
+    "rn": "did you mean run?",
+    "'\x1b[31m\u202e'": r"\x1b[31m\u202e",
+    "--foo": "--foo",
+    "run": "MODULE",
+    "run ''": "MODULE",
+    "run echo.wat more": "more",
+    "run --foo echo.wat": "no such option --foo",
+    "run --fule 3 echo.wat": "did you mean --fuel?",
+    "run echo.wat -fuel 3": "did you mean --fuel?",
+    "run echo.wat --fu\x1b[31mel 3": r"--fu\x1b[31mel",
+    "run echo.wat --fuel": "--fuel",
+    "run echo.wat --fuel x": "--fuel",
+    "run echo.wat --fuel 0": "--fuel",
+    "run echo.wat --fuel -5": "--fuel",
+    "run echo.wat --fuel 1e9": "--fuel",
+    "run echo.wat --fuel 99999999999999999999999999999999": "--fuel",
+    "run echo.wat --memory lots": "--memory",
+    "run echo.wat --memory 1": "--memory",
+    "run echo.wat --memory 1__0": "--memory",
+    "run echo.wat --memory 5GiB": "--memory",
+    "run echo.wat --memory '16 MB '": "",
+    "run echo.wat --deadline soon": "--deadline",
+    "run echo.wat --deadline 0s": "--deadline",
+    "run echo.wat --deadline -1s": "--deadline",
+    "run echo.wat --deadline 99999h": "--deadline",
+    "run echo.wat --seed 1.5": "--seed",
+    "run echo.wat --clock yesterday": "--clock",
+    "run echo.wat --clock 2026-02-30T00:00:00Z": "--clock",
+    "run echo.wat --clock 2026-01-01": "--clock",
+    "run echo.wat --clock 1960-01-01T00:00:00Z": "--clock",
+    "run echo.wat --param x": "--param",
+    "run echo.wat --param =x": "--param",
+    "run echo.wat --param a=1 --param a=2": "--param: a",
+    "run echo.wat --stub x": "--stub",
+    "run echo.wat --stub x=nowhere": "nowhere",
+    "run echo.wat --stub x=.": "Is a directory",
+    "run echo.wat --stub x=/dev/zero": "8 MiB",
+    "run echo.wat --stub 'a tool=stub.json'": "a tool",
+    "run echo.wat --message": "--message",
+    "run echo.wat --message-file nowhere": "nowhere",
+    "run echo.wat --message-file .": "Is a directory",
+    "run echo.wat --message-file - --message-file -": "standard input",
+    "run echo.wat --config caxton.toml": "--config comes with a later version",
+    "run echo.wat --json=yes": "--json",
+    "inspect": "MODULE",
+    "inspect --fuel 3 echo.wat": "--fuel",
+    "check echo.wat echo.wat": "echo.wat",
+    "demo --agents many": "--agents",
+    "demo --agents 0": "--agents",
+    "demo nowhere": "nowhere",
+    "bench --nonsense": "--nonsense",
+}
+FINE = {"run echo.wat --memory '16 MB '"}
+LATER = "new build dev up config serve tell ask agents tools logs dead-letters top wit mcp".split()
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
+    """What became of all the command lines."""
+    folder = tmp_path_factory.mktemp("usage")
+    Path(folder, "echo.wat").write_text(GUESTS["echo"])
+    Path(folder, "stub.json").write_text("{}")
+    lines = [*CASES, *(f"{verb} --help" for verb in LATER)]
+    return dict(zip(lines, caxton_each([shlex.split(line) for line in lines], cwd=folder), strict=True))
+
+
+@pytest.mark.parametrize("line", [line for line in CASES if line not in FINE])
+def test_one_line(outcomes: Mapping[str, Done], line: str) -> None:
+    """The line names what is wrong, and is harmless whatever was typed."""
+    done = outcomes[line]
+    assert (done.status, done.out) == (2, b"")
+    assert len(done.lines) == 1
+    assert done.err.startswith("caxton")
+    assert CASES[line] in done.err
+    assert is_harmless(done.err)
+
+
+@pytest.mark.parametrize("line", FINE)
+def test_fine(outcomes: Mapping[str, Done], line: str) -> None:
+    """What looks odd may be right."""
+    assert (outcomes[line].status, outcomes[line].err) == (0, "")
+
+
+@pytest.mark.parametrize("verb", LATER)
+def test_later_verbs(outcomes: Mapping[str, Done], verb: str) -> None:
+    """What a later version brings is refused by name, never ignored."""
+    done = outcomes[f"{verb} --help"]
+    assert (done.status, done.out) == (2, b"")
+    assert done.lines == [f"caxton: 'caxton {verb}' comes with a later version"]

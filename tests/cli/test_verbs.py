@@ -1,0 +1,43 @@
+"""The verbs are there, each with help and an example, however the command is called."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import caxton as package
+from tests.cli.command import SECONDS, caxton, caxton_each
+
+VERBS = ("run", "inspect", "check", "demo", "bench")
+
+
+def test_help_with_an_example() -> None:
+    """--help of each verb has an example that begins with the verb."""
+    for verb, done in zip(VERBS, caxton_each([(verb, "--help") for verb in VERBS]), strict=True):
+        assert (done.status, done.err) == (0, "")
+        assert re.search(rf"(?im)^ *examples?:\n +caxton {verb}\b", done.out.decode()), verb
+
+
+def test_help_of_the_whole() -> None:
+    """Without a verb, and with --help, the verbs are listed."""
+    bare, asked = caxton(), caxton("--help")
+    assert (bare.status, bare.err, bare.out) == (0, "", asked.out)
+    listed = re.findall(r"(?m)^  ([a-z]+)  ", asked.out.decode().partition("Commands:")[2])
+    assert tuple(listed) == VERBS
+
+
+def test_version() -> None:
+    """--version is the package's."""
+    assert caxton("--version").out.decode() == f"caxton {package.__version__}\n"
+
+
+def test_console_script() -> None:
+    """The console script that packaging installs is the same command."""
+    settings = tomllib.loads(Path(__file__, "../../../pyproject.toml").resolve().read_text())
+    assert settings["project"]["scripts"] == {"caxton": "caxton.cli:main"}
+    code = "import sys; from caxton.cli import main; sys.argv = ['caxton', '--version']; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=SECONDS, check=False)
+    assert (done.returncode, done.stdout) == (0, caxton("--version").out)
