@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
 import random
 import secrets
@@ -15,7 +14,7 @@ from typing import Any, Self, TypeVar, overload
 from caxton.agents.agent import Agent
 from caxton.agents.grants import Grants
 from caxton.agents.lifecycle import Verdict
-from caxton.agents.ports import Clock, Guest
+from caxton.agents.ports import Clock
 from caxton.agents.spec import Limits, Restart, Spec
 from caxton.agents.turn import World
 from caxton.agents.units import count, size
@@ -71,6 +70,8 @@ class Host:
         self._given_clock = clock
         self._sink = log or to_logging
         self._tools = FunctionTools()
+        self._last_parts: tuple[Limits | None, Grants | None, Restart | None] = (None, None, None)
+        self._last_spec = _DEFAULT
         self._entered = False
         self._closed = False
 
@@ -153,7 +154,7 @@ class Host:
         """
         self._check_running()
         checked = agent_name(name)
-        spec = _spec(limits, grants, restart, params)
+        spec = self._spec(limits, grants, restart, params)
         found = self._existing(checked)
         if found is not None:
             raise AgentError("agent.exists", f"there is an agent {checked} already")
@@ -166,6 +167,22 @@ class Host:
             self._check_running()
         return await self._start(checked, spec, loaded)
 
+    def _spec(
+        self,
+        limits: Limits | None,
+        grants: Grants | None,
+        restart: Restart | None,
+        params: Mapping[str, Any] | None,
+    ) -> Spec:
+        """The spec; the last one again where nothing is different, as when a thousand agents are spawned in a loop."""
+        parts = (limits, grants, restart)
+        if params is None and all(a is b for a, b in zip(parts, self._last_parts, strict=True)):
+            return self._last_spec
+        spec = _spec(limits, grants, restart, params)
+        if params is None:
+            self._last_parts, self._last_spec = parts, spec
+        return spec
+
     def _existing(self, name: AgentName) -> Agent | None:
         if not self.router.knows(name):
             return None
@@ -175,12 +192,11 @@ class Host:
     async def _start(self, name: AgentName, spec: Spec, module: Module) -> AgentRef:
         limits = guest_limits(spec.limits)
         self._budget.admit(module.first_memory, limits.memory)
-        instantiate: Callable[[], Guest] = functools.partial(module.guest, limits)
         agent = Agent(
             name,
             spec,
             self._world,
-            instantiate=instantiate,
+            instantiate=module.factory(limits),
             scheduler=self._scheduler,
             budget=self._budget,
             supervise=_Supervision(spec.restart, self.clock),

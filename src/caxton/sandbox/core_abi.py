@@ -23,6 +23,9 @@ _FIRST_BUFFER: Final = 4096
 _RESULTS: Final = struct.Struct("<ii6Q")
 """What a slot tells of a job, from ``trap_code`` to ``window_len``; read at once, which is cheaper than one by one."""
 
+_RESULTS_AT: Final = ffi.offsetof("cx_slot_t", "trap_code")
+_BYTES: Final = ffi.typeof("char *")
+
 _ARITY: Final = tuple(len(row.parameters.split()) for row in IMPORTS)
 _LOCAL: Final = tuple(row.local for row in IMPORTS)
 
@@ -78,7 +81,7 @@ class CoreGuest:
         self._slot = shim.cx_new(self._program, deadline_ns)
         if not self._slot:
             raise LimitError("limit.host", "this process has no memory for another instance")
-        self._results = ffi.buffer(ffi.addressof(self._slot, "trap_code"), _RESULTS.size)
+        self._results = ffi.buffer(ffi.cast(_BYTES, self._slot) + _RESULTS_AT, _RESULTS.size)
         if room is not None:
             self.limit_memory(room)
         return int(shim.cx_run(self._slot, 1, 0))
