@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import random
 import secrets
@@ -196,7 +197,7 @@ class Host:
             name,
             spec,
             self._world,
-            instantiate=module.factory(limits),
+            instantiate=functools.partial(module.guest, limits),
             scheduler=self._scheduler,
             budget=self._budget,
             supervise=_Supervision(spec.restart, self.clock),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import logging
 import threading
@@ -38,7 +37,7 @@ OPTIONAL: Final[dict[str, str]] = {
 }
 _C_ALLOCATOR: Final[dict[str, str]] = {"malloc": function(_I32, _I32), "free": function(_I32, "")}
 WINDOW, CAXTON_ALLOC, MALLOC = range(3)
-_FACTORIES: Final = 256
+_PROGRAMS: Final = 256
 
 _log = logging.getLogger("caxton.sandbox")
 
@@ -146,7 +145,6 @@ class Module:
         self._pointer = pointer
         self._pre = _instance_pre(used, pointer)
         self._programs: dict[GuestLimits, Any] = {}
-        self._factories: dict[GuestLimits, Callable[[], CoreGuest]] = {}
         self._lines: Lines | None = None
 
     @property
@@ -169,15 +167,6 @@ class Module:
         """
         check_first(self.facts, limits.memory, limits.table)
 
-    def factory(self, limits: GuestLimits) -> Callable[[], CoreGuest]:
-        """Makes instances under these limits; one for all agents that share them."""
-        factory = self._factories.get(limits)
-        if factory is None:
-            if len(self._factories) > _FACTORIES:
-                self._factories.clear()
-            factory = self._factories[limits] = functools.partial(self.guest, limits)
-        return factory
-
     def guest(self, limits: GuestLimits) -> CoreGuest:
         """A new instance, not started yet.
 
@@ -187,7 +176,7 @@ class Module:
         program = self._programs.get(limits)
         if program is None:
             self.check_limits(limits)
-            if len(self._programs) > _FACTORIES:  # limits made anew for every agent; instances keep what they use
+            if len(self._programs) > _PROGRAMS:  # limits made anew for every agent; instances keep what they use
                 self._programs.clear()
             program = self._programs[limits] = self._program(limits)
         return CoreGuest(program, self)
