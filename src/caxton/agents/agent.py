@@ -10,7 +10,7 @@ One message at a time. Control (``stop``) does not go through the mailbox.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from caxton.agents.commit import commit
 from caxton.agents.delivery import Delivery
@@ -19,10 +19,14 @@ from caxton.agents.lifecycle import State, Verdict
 from caxton.agents.mailbox import Mailbox
 from caxton.agents.ports import Budget, Guest, Scheduler
 from caxton.agents.replies import fail, reply
-from caxton.agents.spec import Spec
+from caxton.agents.spec import Spec, Usage
 from caxton.agents.turn import Turn, World
 from caxton.errors import AgentError, AgentFailed, CaxtonError, LimitError, MessagingError
 from caxton.messages import TIMER, AgentName, Performative
+
+
+_INFORM: Final = Performative.INFORM  # until Python 3.12 the name after the dot is looked up by a function
+_IDLE: Final = State.IDLE
 
 
 class Supervisor(Protocol):
@@ -59,7 +63,7 @@ class Agent(Driver):
         supervise: Supervisor,
     ) -> None:
         super().__init__(name, spec, world, scheduler=scheduler, budget=budget)
-        self.mailbox = Mailbox(spec.limits.mailbox, int(spec.limits.mailbox_bytes))
+        self.mailbox: Mailbox | None = None  # made when a first message has to wait
         self.failure: CaxtonError | None = None
         self.on_started: Callable[[CaxtonError | None], None] | None = None
         self.on_ended: list[Callable[[], None]] | None = None
@@ -85,26 +89,29 @@ class Agent(Driver):
             raise AgentError("agent.stopped", f"{self.name} has stopped")
         if self.state is State.FAILED:
             raise AgentFailed(f"{self.name} has failed: {self.failure}")
-        self._check_size(delivery)
+        if len(delivery.payload) > self._message_limit:
+            raise self._too_large()
+        if self.mailbox is None:
+            self.mailbox = Mailbox(self.spec.limits.mailbox, int(self.spec.limits.mailbox_bytes))
         self.mailbox.put(delivery)
-        if self.state is State.IDLE and not self._scheduled:
+        if self.state is _IDLE and not self._scheduled:
             self._scheduled = True
             self._scheduler.ready(self._next)
 
     def post_now(self, delivery: Delivery) -> None:
         """Like ``post``, but begins the turn before it returns where nothing speaks against that."""
-        if self.state is State.IDLE and not self._slow and not self._scheduled:
+        if self.state is _IDLE and not self._slow and not self._scheduled:
             round_ = self._scheduler.at_once(self._round)
             if round_:
                 self._round = round_
-                self._check_size(delivery)
+                if len(delivery.payload) > self._message_limit:
+                    raise self._too_large()
                 self._deliver(delivery)
                 return
         self.post(delivery)
 
-    def _check_size(self, delivery: Delivery) -> None:
-        if len(delivery.payload) > self._message_limit:
-            raise LimitError("limit.message-size", f"{self.name} takes messages of {self._message_limit} bytes")
+    def _too_large(self) -> LimitError:
+        return LimitError("limit.message-size", f"{self.name} takes messages of {self._message_limit} bytes")
 
     def stop(self, reason: AgentError) -> None:
         """Ends the agent, whatever its guest is doing; ``on_ended`` is told when that is done."""
@@ -144,7 +151,7 @@ class Agent(Driver):
     def _next(self) -> None:
         """Takes the next message, if there is one and the agent is idle."""
         self._scheduled = False
-        if self.state is not State.IDLE or not self.mailbox:
+        if self.state is not _IDLE or not self.mailbox:
             return
         delivery = self.mailbox.get()
         if delivery.waiter is None and delivery.envelope.sender == TIMER:
@@ -159,24 +166,27 @@ class Agent(Driver):
 
     # ---- the end of a turn ----------------------------------------------------------------------------------------
 
-    def _succeeded(self) -> None:
-        turn, guest = self._turn, self._guest
-        assert turn is not None
-        assert guest is not None
-        usage = self._usage(turn)
-        turn.close()
+    def _succeeded(self, guest: Guest, turn: Turn) -> None:
+        figures = guest.figures()
+        cost = self._account(turn, figures)
         self._turn = None
+        if figures[2]:  # without host calls there is nothing to end, and nothing to carry out
+            turn.close()
         delivery = turn.delivery
         if delivery is None:
             commit(turn)
             self._started(None)
-        elif guest.status == 0:
-            commit(turn)
+        elif figures[0] == 0:
+            if figures[2]:
+                commit(turn)
             if not turn.replied and turn.deferred is None:
-                reply(self.world.router, delivery, Performative.INFORM, turn.response, self.name, usage)
+                waiter = delivery.waiter
+                # reply() does this too; most turns end here, and a call less is worth it.
+                if waiter is None or not waiter.final(_INFORM, turn.response, self.name, None, None, cost):
+                    reply(self.world.router, delivery, _INFORM, turn.response, self.name, cost)
         else:
             self.counters.failures += 1
-            reply(self.world.router, delivery, Performative.FAILURE, turn.response, self.name, usage)
+            reply(self.world.router, delivery, Performative.FAILURE, turn.response, self.name, cost)
         self._idle()
 
     def _stopped(self) -> None:
@@ -186,7 +196,7 @@ class Agent(Driver):
         if self._stopping is not None:
             self._end(State.STOPPED, self._stopping)
             return
-        self.state = State.IDLE
+        self.state = _IDLE
         if self.mailbox and not self._scheduled:
             self._scheduled = True
             self._scheduler.ready(self._next)
@@ -208,11 +218,12 @@ class Agent(Driver):
 
     def _refused(self, error: CaxtonError, turn: Turn, delivery: Delivery) -> None:
         """The guest never saw the message: its instance is as good as before."""
-        usage = error.usage = self._usage(turn)
+        cost = self._cost(turn)
+        error.usage = Usage(*cost)
         turn.close()
         self._turn = None
         self.counters.failures += 1
-        fail(self.world.router, delivery, error, usage)
+        fail(self.world.router, delivery, error, cost)
         self._idle()
 
     def _exited(self, status: int) -> None:
@@ -225,21 +236,22 @@ class Agent(Driver):
         if status:
             self._failed(AgentFailed(f"the agent exited with status {status}"))
             return
-        usage = self._usage(turn)
+        cost = self._cost(turn)
         turn.close()
         commit(turn)
         if not turn.replied and turn.deferred is None:
-            reply(self.world.router, turn.delivery, Performative.INFORM, b"", self.name, usage)
+            reply(self.world.router, turn.delivery, Performative.INFORM, b"", self.name, cost)
         self._instance_ended(None, normally=True)
 
     def _failed(self, error: CaxtonError) -> None:
         turn = self._turn
         assert turn is not None
-        usage = error.usage = self._usage(turn)
+        cost = self._cost(turn)
+        error.usage = Usage(*cost)
         turn.close()
         self.counters.traps += 1
         if turn.delivery is not None:
-            fail(self.world.router, turn.delivery, error, usage)
+            fail(self.world.router, turn.delivery, error, cost)
         self._instance_ended(error, normally=False)
 
     def _instance_ended(self, error: CaxtonError | None, *, normally: bool) -> None:
@@ -281,13 +293,14 @@ class Agent(Driver):
             turn.close()
         router = self.world.router
         gone = reason if state is State.STOPPED else AgentFailed(f"{self.name} has failed: {reason}")
-        for pattern in self.held.subscriptions:
+        held = self._held
+        for pattern in held.subscriptions if held is not None else ():
             router.unsubscribe(self.name, pattern)
         if turn is not None and turn.delivery is not None:
             fail(router, turn.delivery, gone)
-        for delivery in self.held.clear():
+        for delivery in held.clear() if held is not None else ():
             fail(router, delivery, gone)
-        for delivery in self.mailbox.drain():
+        for delivery in self.mailbox.drain() if self.mailbox is not None else ():
             router.dead_letter(delivery.envelope, self.name, gone.code)
             fail(router, delivery, gone)
         self._started(reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from caxton.agents.spec import Usage
+from caxton.agents.spec import Cost
 from caxton.errors import CaxtonError
 from caxton.messages import USER, AgentName, Envelope, Performative
 
@@ -23,7 +23,7 @@ class Waiter(Protocol):
         sender: AgentName,
         headers: Mapping[str, str] | None,
         error: CaxtonError | None,
-        usage: Usage | None,
+        cost: Cost | None,
     ) -> bool:
         """Takes the reply, or the error in its stead; False where nobody waits any more."""
 
@@ -70,7 +70,9 @@ class Request(Delivery):
 
     __slots__ = ("_number",)
 
-    def __init__(self, payload: bytes, receiver: AgentName, waiter: Waiter, expires: float | None, number: int) -> None:
+    def __init__(
+        self, payload: bytes, receiver: AgentName, waiter: Waiter | None, expires: float | None, number: int
+    ) -> None:
         self._envelope = None
         self._number = number
         self.payload = payload

@@ -14,7 +14,7 @@ from caxton.agents.delivery import Delivery
 from caxton.agents.held import Held
 from caxton.agents.lifecycle import Counters, State
 from caxton.agents.ports import CALL, DONE, FAULT, INTERRUPTED, RESPONSE, YIELD, Budget, Guest, Scheduler
-from caxton.agents.spec import Spec, Usage
+from caxton.agents.spec import Cost, Spec
 from caxton.agents.turn import Turn, World
 from caxton.agents.waiting import Pending
 from caxton.errors import AgentError, error_for
@@ -31,6 +31,7 @@ SLOW_TURNS: Final = 64
 
 QUANTUM_NS: Final = 10_000_000
 _MANY_SLICES: Final = 0x7FFFFFFF
+_RUNNING: Final = State.RUNNING  # until Python 3.12 the name after the dot is looked up by a function
 _log = logging.getLogger("caxton.agents")
 
 
@@ -44,8 +45,10 @@ class Driver(ABC):
         "_calls_here",
         "_deadline_ns",
         "_guest",
+        "_held",
         "_limited",
         "_memory",
+        "_monotonic",
         "_scheduler",
         "_share",
         "_slow",
@@ -55,7 +58,6 @@ class Driver(ABC):
         "attempt",
         "born",
         "counters",
-        "held",
         "name",
         "spec",
         "state",
@@ -66,7 +68,6 @@ class Driver(ABC):
         self.name = name
         self.spec = spec
         self.world = world
-        self.held = Held(int(spec.limits.held))
         self.counters = Counters()
         self.state = State.STARTING
         self.attempt = 1
@@ -75,6 +76,8 @@ class Driver(ABC):
         self._budget = budget
         self._time_limit = float(spec.limits.deadline)
         self._deadline_ns = world.clock.deadline_ns
+        self._monotonic = world.clock.monotonic
+        self._held: Held | None = None
         self._guest: Guest | None = None
         self._turn: Turn | None = None
         self._busy = False  # somebody is inside the guest: the event loop, or a worker
@@ -86,8 +89,15 @@ class Driver(ABC):
         self._begins_here = False
         self._stopping: AgentError | None = None
 
+    @property
+    def held(self) -> Held:
+        """What the agent keeps between turns."""
+        if self._held is None:  # which for many is nothing
+            self._held = Held(int(self.spec.limits.held))
+        return self._held
+
     @abstractmethod
-    def _succeeded(self) -> None:
+    def _succeeded(self, guest: Guest, turn: Turn) -> None:
         """The turn's job is done."""
 
     @abstractmethod
@@ -99,18 +109,17 @@ class Driver(ABC):
         """The turn was given up, since the agent is to stop."""
 
     def _new_turn(self, delivery: Delivery | None) -> Turn:
-        now = self.world.clock.monotonic()
+        now = self._monotonic()
         deadline = now + self._time_limit
         if delivery is not None and delivery.deadline is not None and delivery.deadline < deadline:
             deadline = delivery.deadline
-        turn = Turn(self, delivery, now, deadline)
-        self._turn = turn
+        turn = self._turn = Turn(self, delivery, now, deadline)
         self._calls_here = 0
         return turn
 
     def _deliver(self, delivery: Delivery) -> None:
         """Begins a turn: here, or, where a recent one's first slice was slow, on a worker."""
-        self.state = State.RUNNING
+        self.state = _RUNNING
         turn = self._new_turn(delivery)
         guest = self._guest
         assert guest is not None
@@ -119,15 +128,14 @@ class Driver(ABC):
             self._begins_here = self._busy = True
             self._scheduler.work(self)
             return
-        self._share_memory(guest, on_loop=True)
-        self._drive(self._first_slice(guest, turn, delivery))
+        if self._limited or self._budget.scarce:
+            self._share_memory(guest, on_loop=True)
+        self._drive(self._first_slice(guest, turn, delivery, turn.began))
 
-    def _first_slice(self, guest: Guest, turn: Turn, delivery: Delivery) -> int:
+    def _first_slice(self, guest: Guest, turn: Turn, delivery: Delivery, began: float) -> int:
         """Fuel is no promise of time: one bulk instruction runs whole. Who was slow goes to the workers for a while."""
-        clock = self.world.clock
-        began = clock.monotonic()
         status = guest.deliver(delivery.payload, self._deadline_ns(turn.deadline))
-        if clock.monotonic() - began > SLOW_SLICE:
+        if self._monotonic() - began > SLOW_SLICE:
             self._slow = SLOW_TURNS
         return status
 
@@ -164,14 +172,16 @@ class Driver(ABC):
         assert guest is not None
         assert turn is not None
         self._busy = True
-        until = self.world.clock.monotonic() + SLOW_SLICE
+        until = 0.0
         while True:
             if status == RESPONSE:
                 turn.response = guest.response()
                 status = guest.run(1, 0) if guest.has_allocator else DONE
             elif status == CALL:
+                now = self._monotonic()
+                until = until or now + SLOW_SLICE
                 self._calls_here += 1
-                if self._calls_here > LOOP_CALLS or self.world.clock.monotonic() > until:
+                if self._calls_here > LOOP_CALLS or now > until:
                     self._charge(guest.charged_bytes, on_loop=True)
                     self._scheduler.work(self)
                     return
@@ -187,7 +197,7 @@ class Driver(ABC):
                 break
         self._busy = False
         if status == DONE:
-            self._succeeded()
+            self._succeeded(guest, turn)
         elif status == FAULT:
             self._faulted()
         else:
@@ -262,7 +272,7 @@ class Driver(ABC):
     def _deliver_here(self, guest: Guest, turn: Turn) -> int:
         self._begins_here = False
         assert turn.delivery is not None
-        return self._first_slice(guest, turn, turn.delivery)
+        return self._first_slice(guest, turn, turn.delivery, self._monotonic())
 
     def done(self, status: int) -> None:
         """Takes the turn back from the worker."""
@@ -273,20 +283,26 @@ class Driver(ABC):
         else:
             self._drive(status)
 
-    def _usage(self, turn: Turn) -> Usage:
+    def _cost(self, turn: Turn) -> Cost:
+        """What the turn has cost, which is counted now."""
         guest = self._guest
         if guest is None:
-            return Usage(wall=self.world.clock.monotonic() - turn.began)
-        fuel, host_calls, memory, charged = guest.figures()
-        self._charge(charged, on_loop=True)
-        wall = self.world.clock.monotonic() - turn.began
+            return (0, self._monotonic() - turn.began, 0, 0)
+        return self._account(turn, guest.figures())
+
+    def _account(self, turn: Turn, figures: tuple[int, int, int, int, int]) -> Cost:
+        _, fuel, host_calls, memory, charged = figures
+        if charged != self._memory or self._share:
+            self._charge(charged, on_loop=True)
+        wall = self._monotonic() - turn.began
         counters = self.counters
         if turn.delivery is not None:
             counters.turns += 1
         counters.fuel += fuel
         counters.wall += wall
-        counters.host_calls += host_calls
+        if host_calls:
+            counters.host_calls += host_calls
+            counters.log_dropped += turn.log_dropped
         if memory > counters.memory_peak:
             counters.memory_peak = memory
-        counters.log_dropped += turn.log_dropped
-        return tuple.__new__(Usage, (fuel, wall, memory, host_calls))  # what Usage() does, at half the time
+        return (fuel, wall, memory, host_calls)

@@ -62,10 +62,6 @@ class Guest(Protocol):
     def response(self) -> bytes:
         """The response, after ``RESPONSE``."""
 
-    @property
-    def status(self) -> int:
-        """What ``handle_message`` returned."""
-
     def fault(self) -> CaxtonError | int:
         """Why the job failed, after ``FAULT``; or the status that the guest exited with."""
 
@@ -75,9 +71,9 @@ class Guest(Protocol):
     def limit_memory(self, bytes_: int | None) -> None:
         """Holds the memory to less than its own limit until the next call; None takes that back."""
 
-    def figures(self) -> tuple[int, int, int, int]:
-        """Of the job that has ended: its fuel and its host calls; the bytes of linear memory, and how many of them
-        count against the host (all but the pages that it added for messages itself)."""
+    def figures(self) -> tuple[int, int, int, int, int]:
+        """Of the job that has ended: what ``handle_message`` returned; its fuel and its host calls; the bytes of linear
+        memory, and how many of them count against the host (all but the pages that it added for messages itself)."""
 
     @property
     def charged_bytes(self) -> int:

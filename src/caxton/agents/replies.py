@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from caxton.agents.delivery import Delivery
 from caxton.agents.ports import Router
-from caxton.agents.spec import Usage
+from caxton.agents.spec import Cost
 from caxton.errors import CaxtonError
 from caxton.messages import HOST, AgentName, Envelope, Performative
 
@@ -17,7 +17,7 @@ def reply(
     performative: Performative,
     payload: bytes,
     sender: AgentName,
-    usage: Usage | None = None,
+    cost: Cost | None = None,
     *,
     headers: Mapping[str, str] | None = None,
     error: CaxtonError | None = None,
@@ -29,7 +29,7 @@ def reply(
     if not delivery.wants_reply:
         return
     waiter = delivery.waiter
-    if waiter is not None and waiter.final(performative, payload, sender, headers, error, usage):
+    if waiter is not None and waiter.final(performative, payload, sender, headers, error, cost):
         return
     request = delivery.envelope
     if waiter is None and performative is request.performative is Performative.FAILURE:
@@ -56,10 +56,10 @@ def reply_with(router: Router, delivery: Delivery, envelope: Envelope) -> None:
         _send(router, delivery, envelope)
 
 
-def fail(router: Router, delivery: Delivery, error: CaxtonError, usage: Usage | None = None) -> None:
+def fail(router: Router, delivery: Delivery, error: CaxtonError, cost: Cost | None = None) -> None:
     """The host answers in the agent's place."""
     headers = {"caxton-code": error.code}
-    reply(router, delivery, Performative.FAILURE, error.message.encode(), HOST, usage, headers=headers, error=error)
+    reply(router, delivery, Performative.FAILURE, error.message.encode(), HOST, cost, headers=headers, error=error)
 
 
 def _send(router: Router, delivery: Delivery, envelope: Envelope) -> None:

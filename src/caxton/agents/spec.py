@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from caxton import jsontext
 from caxton.agents.grants import Grants
@@ -137,6 +137,11 @@ class Spec:
             object.__setattr__(self, "params", jsontext.loads(jsontext.dumps(dict(self.params))))
         except (TypeError, ValueError, RecursionError) as error:
             raise HostError("config.invalid", f"params: {error}") from None
+
+
+Cost: TypeAlias = tuple[int, float, int, int]
+"""The figures of a ``Usage``. Every reply carries some, and few are looked at: a plain tuple of numbers is nothing that
+the garbage collector would go through."""
 
 
 class Usage(NamedTuple):

@@ -40,9 +40,12 @@ class Owner(Protocol):
     world: World
     name: AgentName
     spec: Spec
-    held: Held
     attempt: int
     born: float
+
+    @property
+    def held(self) -> Held:
+        """What the agent keeps between turns."""
 
 
 class TurnBase:
@@ -52,44 +55,41 @@ class TurnBase:
     ``draft`` hold what is to be committed.
     """
 
-    __slots__ = (
-        "_handles",
-        "_log_left",
-        "_monotonic",
-        "_now",
-        "began",
-        "deadline",
-        "deferred",
-        "delivery",
-        "draft",
-        "log_dropped",
-        "outbox",
-        "owner",
-        "replied",
-        "response",
-        "world",
-    )
+    # What every turn needs has slots; the rest begins as below and takes room only in turns that call the host.
+    __slots__ = ("__dict__", "began", "deadline", "delivery", "owner", "response")
+
+    replied = False
+    deferred: str | None = None
+    outbox: Outbox | None = None
+    draft: Draft | None = None
+    log_dropped = 0
+    """Lines that the turn's log budget had no room for."""
+
+    _handles: Handles | None = None
+    _log_left: int | None = None
+    _now = -1
+    _waited: float | None = None
 
     def __init__(self, owner: Owner, delivery: Delivery | None, began: float, deadline: float) -> None:
         self.owner = owner
-        self.world = owner.world
         self.delivery = delivery
         self.began = began
         self.deadline = deadline
         self.response = b""
-        self.replied = False
-        self.deferred: str | None = None
-        self.outbox: Outbox | None = None
-        self.draft: Draft | None = None
-        self.log_dropped = 0  # lines that the turn's log budget had no room for
-        self._handles: Handles | None = None
-        self._log_left: int | None = None
-        self._now = -1
-        self._monotonic = began
+
+    @property
+    def world(self) -> World:
+        """What all turns share."""
+        return self.owner.world
+
+    @property
+    def _monotonic(self) -> float:
+        """When the guest's clocks stand still: at the turn's beginning, or its last wait."""
+        return self.began if self._waited is None else self._waited
 
     def waited(self) -> None:
         """A wait has ended: the guest's clocks advance."""
-        self._monotonic = self.world.clock.monotonic()
+        self._waited = self.world.clock.monotonic()
         self._now = -1
 
     def now_ms(self) -> int:

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from caxton.agents.agent import Agent
-from caxton.agents.delivery import Delivery, Request
-from caxton.agents.ports import Timer
-from caxton.agents.spec import Usage
+from caxton.agents.delivery import Delivery, Request, Waiter
+from caxton.agents.spec import Cost, Usage
 from caxton.agents.units import seconds
 from caxton.errors import AgentError, AgentFailed, CaxtonError, MessagingError
 from caxton.host.statistics import AgentStatistics, agent_statistics
@@ -22,21 +21,24 @@ if TYPE_CHECKING:
 
 _MAX_PARTS: Final = 10_000
 _PART_BYTES: Final = 64 << 20
-_NO_USAGE: Final = Usage()
+_INFORM: Final = Performative.INFORM
+_NO_COST: Final[Cost] = (0, 0.0, 0, 0)
 
 
 class Reply(NamedTuple):
-    """An agent's answer, or a part of one (``final`` is False).
-
-    ``usage`` is what the turn cost (fuel, wall seconds, bytes of memory, host calls); a part has none.
-    """
+    """An agent's answer, or a part of one (``final`` is False). ``cost`` holds the figures of its ``usage``."""
 
     payload: bytes
     performative: Performative
     sender: AgentName
-    usage: Usage = Usage()
+    cost: Cost = _NO_COST
     headers: Mapping[str, str] | None = None
     final: bool = True
+
+    @property
+    def usage(self) -> Usage:
+        """What the turn cost: fuel, wall seconds, bytes of memory, host calls; a part cost nothing."""
+        return Usage(*self.cost)
 
     @property
     def text(self) -> str:
@@ -68,23 +70,39 @@ def _outcome(
     sender: AgentName,
     headers: Mapping[str, str] | None,
     error: CaxtonError | None,
-    usage: Usage | None,
+    cost: Cost | None,
 ) -> Reply | CaxtonError:
     if error is not None:
         return error
     # What Reply() does, at half the time.
-    reply = tuple.__new__(Reply, (payload, performative, sender, usage or _NO_USAGE, headers, True))
-    return _failed(reply) if performative in NEGATIVE else reply
+    reply = tuple.__new__(Reply, (payload, performative, sender, cost or _NO_COST, headers, True))
+    return _failed(reply) if performative is not _INFORM and performative in NEGATIVE else reply
 
 
-class _Ask:
-    """A Python task that waits for one reply. A turn that ends before the task waits needs no future."""
+class _Ask(Request):
+    """A request, and the Python task that waits for its reply; no future where the turn ends before the task waits."""
 
     __slots__ = ("future", "outcome")
 
-    def __init__(self) -> None:
+    def __init__(self, payload: bytes, receiver: AgentName, expires: float | None, number: int) -> None:
+        self._envelope = None
+        self._number = number
+        self.payload = payload
+        self.wants_reply = True
+        self.receiver = receiver
+        self.deadline = None
+        self.expires = expires
         self.outcome: Reply | CaxtonError | None = None
         self.future: asyncio.Future[None] | None = None
+
+    @property
+    def waiter(self) -> _Ask:
+        """Itself: no object that refers to itself lies about afterwards."""
+        return self
+
+    @waiter.setter
+    def waiter(self, waiter: Waiter | None) -> None:
+        """There is no other."""
 
     def part(self, envelope: Envelope) -> None:
         """An ask has no use for parts."""
@@ -96,13 +114,13 @@ class _Ask:
         sender: AgentName,
         headers: Mapping[str, str] | None,
         error: CaxtonError | None,
-        usage: Usage | None,
+        cost: Cost | None,
     ) -> bool:
         """Wakes the task; False where it has given up."""
         future = self.future
         if self.outcome is not None or (future is not None and future.done()):
             return False
-        self.outcome = _outcome(performative, payload, sender, headers, error, usage)
+        self.outcome = _outcome(performative, payload, sender, headers, error, cost)
         if future is not None:
             future.set_result(None)
         return True
@@ -145,13 +163,13 @@ class _Stream:
         sender: AgentName,
         headers: Mapping[str, str] | None,
         error: CaxtonError | None,
-        usage: Usage | None,
+        cost: Cost | None,
     ) -> bool:
         """Keeps the reply; False where nobody will take it."""
         if self._closed:
             return False
         self._closed = True
-        self._put(_outcome(performative, payload, sender, headers, error, usage))
+        self._put(_outcome(performative, payload, sender, headers, error, cost))
         return True
 
     def expire(self) -> None:
@@ -202,14 +220,6 @@ class AgentRef:
         """The agent's name."""
         return self._agent.name
 
-    def _request(self, message: bytes | str, waiter: _Ask | _Stream, timeout: float | None) -> Timer | None:
-        host = self._host
-        agent = self._agent
-        payload = message if type(message) is bytes else to_payload(message)
-        when = None if timeout is None else host.clock.monotonic() + seconds(timeout, "timeout")
-        agent.post_now(Request(payload, agent.name, waiter, when, host.router.next_id()))
-        return None if when is None else host.clock.call_at(when, waiter.expire)
-
     async def ask(self, message: bytes | str, *, timeout: float | None = None) -> Reply:
         """Sends a request and waits for the reply; without ``timeout`` (seconds) as long as the agent lives.
 
@@ -220,22 +230,28 @@ class AgentRef:
             CaxtonError: the code of a turn that trapped or ran into a limit; ``ask.timeout``, ``mailbox.full``,
                 ``agent.stopped``, ``limit.message-size``; ``config.invalid``, the timeout is no time.
         """
-        waiter = _Ask()
-        timer = self._request(message, waiter, timeout)
-        if waiter.outcome is None:
-            waiter.future = self._host.loop.create_future()
-            try:
-                await waiter.future
-            finally:
-                if timer is not None:
-                    timer.cancel()
-        elif timer is not None:
-            timer.cancel()
-        outcome = waiter.outcome
+        host, agent = self._host, self._agent
+        payload = message if type(message) is bytes else to_payload(message)
+        when = None if timeout is None else host.clock.monotonic() + seconds(timeout, "timeout")
+        asked = _Ask(payload, agent.name, when, host.router.next_id())
+        agent.post_now(asked)
+        outcome = asked.outcome
+        if outcome is None:
+            outcome = await self._reply_to(asked, when)
         if isinstance(outcome, CaxtonError):
             raise outcome
-        assert outcome is not None
         return outcome
+
+    async def _reply_to(self, asked: _Ask, when: float | None) -> Reply | CaxtonError:
+        timer = None if when is None else self._host.clock.call_at(when, asked.expire)
+        asked.future = self._host.loop.create_future()
+        try:
+            await asked.future
+        finally:
+            if timer is not None:
+                timer.cancel()
+        assert asked.outcome is not None
+        return asked.outcome
 
     async def stream(self, message: bytes | str, *, timeout: float | None = None) -> AsyncIterator[Reply]:
         """Sends a request; gives what the agent emits, as it comes, and then its reply (``final``).
@@ -243,8 +259,11 @@ class AgentRef:
         Raises:
             CaxtonError: as for ``ask``.
         """
+        host, agent = self._host, self._agent
         stream = _Stream()
-        timer = self._request(message, stream, timeout)
+        when = None if timeout is None else host.clock.monotonic() + seconds(timeout, "timeout")
+        agent.post_now(Request(to_payload(message), agent.name, stream, when, host.router.next_id()))
+        timer = None if when is None else host.clock.call_at(when, stream.expire)
         try:
             while True:
                 reply = await stream.take()

@@ -79,8 +79,8 @@ def agent_statistics(agent: Agent) -> AgentStatistics:
     return AgentStatistics(
         name=agent.name,
         state=agent.state.value,
-        mailbox=len(agent.mailbox),
-        mailbox_bytes=agent.mailbox.size,
+        mailbox=0 if agent.mailbox is None else len(agent.mailbox),
+        mailbox_bytes=0 if agent.mailbox is None else agent.mailbox.size,
         turns=counters.turns,
         failures=counters.failures,
         traps=counters.traps,

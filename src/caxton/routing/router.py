@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from caxton.agents.agent import Agent
 from caxton.agents.delivery import Delivery
 from caxton.agents.ports import Clock
-from caxton.agents.spec import Usage
+from caxton.agents.spec import Cost
 from caxton.agents.waiting import Answered, Pending
 from caxton.errors import AgentError, AgentFailed, CaxtonError
 from caxton.messages import HOST, NEGATIVE, AgentName, Envelope, Performative, parse_time
@@ -48,7 +48,7 @@ class GuestWaiter:
         sender: AgentName,
         headers: Mapping[str, str] | None,
         error: CaxtonError | None,
-        usage: Usage | None,
+        cost: Cost | None,
     ) -> bool:
         """Wakes the guest; False where it has given up."""
         if self._pending.resolved:
@@ -72,6 +72,8 @@ class Router:
         self._subscriptions = Subscriptions()
         self._clock = clock
         self._ids = itertools.count(1)
+        self.next_id = self._ids.__next__
+        """A number for an envelope."""
         self._secret = secrets.token_hex(8)
         self._dead: deque[DeadLetter] = deque()
         self._dead_bytes = 0
@@ -119,10 +121,6 @@ class Router:
         return len(self._agents)
 
     # ---- messages -------------------------------------------------------------------------------------------------
-
-    def next_id(self) -> int:
-        """A number for an envelope."""
-        return next(self._ids)
 
     def next_token(self) -> str:
         """A token for a reply, which nobody can guess."""

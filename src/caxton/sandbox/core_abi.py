@@ -63,7 +63,7 @@ class CoreGuest:
         self._module = module  # whose code the instance runs: it must outlive it
         self.has_allocator = bool(program.allocator)
         self._slot = ffi.NULL
-        self._memory: Any = b""
+        self._memory: Any = None
         self._results: Any = b""
         self._calls: HostCalls | None = None
         self._reason: CaxtonError | str | None = None
@@ -90,7 +90,8 @@ class CoreGuest:
         """Begins a turn. Answers a status; INTERRUPTED where the instance is not idle."""
         if self._calls is not None:
             self._calls.forget()
-        return int(shim.cx_deliver(self._slot, payload, len(payload), deadline_ns))
+        status: int = shim.cx_deliver(self._slot, payload, len(payload), deadline_ns)
+        return status
 
     def run(self, slices: int, quantum_ns: int) -> int:
         """Goes on. Answers a status."""
@@ -99,9 +100,11 @@ class CoreGuest:
     def response(self) -> bytes:
         """The response, after RESPONSE."""
         _, _, pointer, length, _, _, _, _ = _RESULTS.unpack_from(self._results)
-        if not self._memory:
-            self._memory = ffi.buffer(self._slot.base, MAX_MEMORY)  # it never moves; the shim has checked the pointer
-        return bytes(self._memory[pointer : pointer + length])
+        memory = self._memory
+        if memory is None:
+            memory = self._memory = ffi.buffer(self._slot.base, MAX_MEMORY)  # it never moves
+        found: bytes = memory[pointer : pointer + length]  # the shim has checked them
+        return found
 
     # -- host calls
 
@@ -199,7 +202,7 @@ class CoreGuest:
         """Frees the instance, whatever it is doing."""
         slot, self._slot = self._slot, ffi.NULL
         self._calls = None
-        self._memory = self._results = b""
+        self._memory, self._results = None, b""
         if slot:
             shim.cx_delete(slot)
 
@@ -209,19 +212,14 @@ class CoreGuest:
 
     # -- figures
 
-    @property
-    def status(self) -> int:
-        """What ``handle_message``, or ``caxton_init``, returned."""
-        _, status, _, _, _, _, _, _ = _RESULTS.unpack_from(self._results)
-        return int(status)
-
-    def figures(self) -> tuple[int, int, int, int]:
-        """Of the job that has ended: fuel and host calls; bytes of memory, and those without the window.
+    def figures(self) -> tuple[int, int, int, int, int]:
+        """Of the job that has ended: what ``handle_message`` (or ``caxton_init``) returned, fuel and host calls; bytes
+        of memory, and those without the window.
 
         The window costs address space, but no memory until a message comes that large.
         """
-        _, _, _, _, fuel, calls, size, window = _RESULTS.unpack_from(self._results)
-        return fuel, calls, size, size - window
+        _, status, _, _, fuel, calls, size, window = _RESULTS.unpack_from(self._results)
+        return status, fuel, calls, size, size - window
 
     @property
     def charged_bytes(self) -> int:
