@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -68,6 +69,38 @@ def test_what_is_no_size(text: Any) -> None:
     assert "config.invalid" == caught.value.code
     assert "limits.memory" in str(caught.value)
     assert "16 MiB" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "meant"),
+    [
+        (size, "16mib", "16MiB"),
+        (size, "1_000 KIB", "1_000KiB"),
+        (size, "5 mb", "5MB"),
+        (size, "5KB", "5kB"),
+        (size, "3gb", "3GB"),
+        (size, "7b", "7B"),
+        (seconds, "300MS", "300ms"),
+        (seconds, "1.5 S", "1.5s"),
+        (seconds, "2M", "2m"),
+    ],
+)
+def test_a_unit_in_other_letters(read: Callable[[str], float], text: str, meant: str) -> None:
+    """Is refused, with the right form in the message, and that form is read."""
+    with pytest.raises(caxton.HostError) as caught:
+        read(text)
+    assert "config.invalid" == caught.value.code
+    assert str(caught.value).endswith(f" (did you mean {meant}?)")
+    assert read(meant) > 0
+
+
+@pytest.mark.parametrize("text", ["1 TiB", "1 potatoes", "5 mibs"])
+def test_a_unit_that_there_is_not(text: str) -> None:
+    """Nothing is guessed then."""
+    for read in (size, seconds):
+        with pytest.raises(caxton.HostError) as caught:
+            read(text)
+        assert "did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "s", "5", "-1s", "1 d", "1,5s", "inf", "nan", "1e3s", "१s", None, True, -0.1])

@@ -130,6 +130,11 @@ HOSTILE: Final = r"\1b[31m\07\e2\80\ae\c2\9b\7f"
 """Escapes of WebAssembly text: ESC, BEL, a right-to-left override, CSI as one character, DEL."""
 
 
+MARK: Final = "\u0301"
+FILLERS: Final = "\u3164\u115f\u2800\U000e0100"
+"""A mark to pile up, and characters that leave nothing to see and are of no category that controls anything."""
+
+
 def agent(handle: str = "", *, items: str = "", response: str = "(i32.const 0)", status: int = 0) -> str:
     """An agent's text: what it does with a message (no value), and what it answers (a length)."""
     return f"""(module
@@ -188,6 +193,19 @@ GUESTS: Final[dict[str, str]] = {
     "unknown-import": agent(items=f'(import "env" "door" (func)) {MEMORY}'),
     "no-buffer": agent(items='(memory (export "memory") 1 1)'),
     "small": agent(items='(memory (export "memory") 1 3)'),
+    # Defers each reply, and keeps itself busy with timers.
+    "restless": agent(
+        """(if (i32.ge_s (call $defer) (i32.const 0)) (then
+      (local.set $len (i32.const 100))
+      (loop $again
+        (drop (call $set_timer (i64.const 10) (i64.const 10) (i32.const 0) (i32.const 0)))
+        (br_if $again (local.tee $len (i32.sub (local.get $len) (i32.const 1))))))
+    (else
+      (local.set $len (i32.const 10_000_000))
+      (loop $burn (br_if $burn (local.tee $len (i32.sub (local.get $len) (i32.const 1)))))))""",
+        items='(import "caxton" "defer" (func $defer (result i32)))'
+        f'(import "caxton" "set_timer" (func $set_timer (param i64 i64 i32 i32) (result i32))) {MEMORY}',
+    ),
     "growing": agent("(drop (memory.grow (i32.const 1)))", items=MEMORY),
     "ill-typed": f'(module {MEMORY} (func (export "f") (result i32) (i64.const 1)))',
     "deferring": agent("(drop (call $defer))", items=f'(import "caxton" "defer" (func $defer (result i32))) {MEMORY}'),
@@ -228,6 +246,7 @@ GUESTS: Final[dict[str, str]] = {
   (func $"{HOSTILE}" (export "{HOSTILE}") unreachable)
   (func (export "handle_message") (param i32 i32) (result i32) (call $"{HOSTILE}") (i32.const 0))
   (func (export "get_response") (param i32 i32) (result i32) (i32.const 0)))""",
+    "piled-import": agent(items=f'(import "a{MARK * 60}" "{FILLERS}" (func)) {MEMORY}'),
     "evil-import": agent(items=f'(import "{HOSTILE}" "{HOSTILE}" (func)) {MEMORY}'),
     "evil-answer": agent(
         items=f'{MEMORY} (data (i32.const 16) "{HOSTILE}")',

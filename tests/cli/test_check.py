@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from caxton.cli import check
 from tests.cli.command import Done, Guests, caxton, caxton_each
 
 POINTS = "file valid imports exports buffer start empty text binary large long-response repeated memory".split()
@@ -42,6 +46,21 @@ def test_a_deferred_reply_is_an_answer(guest: Guests) -> None:
     """So it may keep its reply for later."""
     done = caxton("check", guest("deferring"), "--json")
     assert (done.status, failures(done)) == (0, {})
+
+
+def test_an_agent_that_never_rests(
+    guest: Guests, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that defers its replies and keeps itself busy with timers fails at a point, in bounded time."""
+    monkeypatch.setattr(check, "BUSY", 1.0)
+    assert check.check(Path(guest("restless")), json=True) == 6
+    out, err = capfdbinary.readouterr()
+    found = json.loads(out)
+    # At which message depends on when the first timer fires.
+    assert [point["code"] for point in found["points"] if point["status"] == "failed"] == ["ask.timeout"]
+    assert found["error"]["code"] == "ask.timeout"
+    assert found["points"][-1]["detail"] == "not tried, after what failed before"
+    assert err.startswith(b"caxton: ask.timeout: the agent gave no reply, and its own messages left it no rest")
 
 
 def test_room_for_less(guest: Guests) -> None:

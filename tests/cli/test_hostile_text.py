@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.cli.command import Guests, caxton, caxton_each, command, environment, is_harmless
+from tests.cli.command import FILLERS, MARK, Guests, caxton, caxton_each, command, environment, is_harmless
 
 ESCAPED = r"\x1b[31m\x07\u202e\x9b\x7f"
 RAW = "\x1b[31m\x07\u202e\x9b\x7f"
@@ -33,6 +33,16 @@ def test_nothing_raw(guest: Guests) -> None:
         assert is_harmless(done.err), line
         if line[1] != "evil-answer" or done in json:  # else it is a response, which is printed byte for byte
             assert is_harmless(done.out.decode()), line
+
+
+def test_nothing_unseen(guest: Guests) -> None:
+    """Names are shown with every character that leaves nothing to see, and without piles of marks."""
+    for verb in ("run", "inspect", "check"):
+        done = caxton(verb, guest("piled-import"))
+        shown = done.err + done.out.decode()
+        assert not set(shown) & set(FILLERS)
+        assert MARK * 5 not in shown
+        assert r"\u3164\u115f\u2800\U000e0100" in shown
 
 
 def test_names_are_still_told(guest: Guests) -> None:

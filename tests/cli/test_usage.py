@@ -30,6 +30,7 @@ CASES: dict[str, str] = {
     "run echo.wat --fuel 1e9": "--fuel",
     "run echo.wat --fuel 99999999999999999999999999999999": "--fuel",
     "run echo.wat --memory lots": "--memory",
+    "run echo.wat --memory 16mib": "did you mean 16MiB?",
     "run echo.wat --memory 1": "--memory",
     "run echo.wat --memory 1__0": "--memory",
     "run echo.wat --memory 5GiB": "--memory",
@@ -64,8 +65,20 @@ CASES: dict[str, str] = {
     "demo --agents 0": "--agents",
     "demo nowhere": "nowhere",
     "bench --nonsense": "--nonsense",
+    "bench '\x1b[31m\u202e'": r"\x1b[31m\u202e",
 }
 FINE = {"run echo.wat --memory '16 MB '"}
+JSON = [
+    "run --json",
+    "run echo.wat --json --fuel x",
+    "inspect --json",
+    "check --json --nonsense",
+    "demo --json --agents many",
+    "bench --json --nonsense",
+    "bench --nonsense --json -",
+    "bench --json=- --nonsense",
+    "bench --json nowhere/at/all.json",
+]
 LATER = "new build dev up config serve tell ask agents tools logs dead-letters top wit mcp".split()
 
 
@@ -75,7 +88,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     folder = tmp_path_factory.mktemp("usage")
     Path(folder, "echo.wat").write_text(GUESTS["echo"])
     Path(folder, "stub.json").write_text("{}")
-    lines = [*CASES, *(f"{verb} --help" for verb in LATER)]
+    lines = [*CASES, *JSON, *(f"{verb} --help" for verb in LATER)]
     return dict(zip(lines, caxton_each([shlex.split(line) for line in lines], cwd=folder), strict=True))
 
 
@@ -88,6 +101,15 @@ def test_one_line(outcomes: Mapping[str, Done], line: str) -> None:
     assert done.err.startswith("caxton")
     assert CASES[line] in done.err
     assert is_harmless(done.err)
+
+
+@pytest.mark.parametrize("line", JSON)
+def test_one_object(outcomes: Mapping[str, Done], line: str) -> None:
+    """With --json standard output has one JSON object besides, whichever the verb."""
+    done = outcomes[line]
+    assert (done.status, len(done.lines)) == (2, 1)
+    assert (done.object["ok"], done.object["error"]["code"]) == (False, "config.invalid")
+    assert done.err.endswith(f"{done.object['error']['message']}\n")
 
 
 @pytest.mark.parametrize("line", FINE)

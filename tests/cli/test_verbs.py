@@ -21,6 +21,13 @@ def test_help_with_an_example() -> None:
         assert re.search(rf"(?im)^ *examples?:\n +caxton {verb}\b", done.out.decode()), verb
 
 
+def test_help_in_short() -> None:
+    """-h is --help, of each verb and of the whole."""
+    both = caxton_each([(*verb, flag) for verb in ((), *((verb,) for verb in VERBS)) for flag in ("-h", "--help")])
+    for short, long in zip(both[::2], both[1::2], strict=True):
+        assert (short.status, short.err, short.out) == (0, "", long.out)
+
+
 def test_help_of_the_whole() -> None:
     """Without a verb, and with --help, the verbs are listed."""
     bare, asked = caxton(), caxton("--help")

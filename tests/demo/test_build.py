@@ -84,6 +84,16 @@ def test_the_cache_is_the_user_s_alone(cache: Path, few_sources: Path) -> None:
         build.build_guests()
 
 
+def test_without_a_home_the_error_says_what_to_set(few_sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that has no home, as in a container, is told which variable names another place."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)  # nobody's
+    with pytest.raises(DemoError, match="there is no home directory to build in: set XDG_CACHE_HOME") as caught:
+        build.build_guests()
+    assert caught.value.code == "config.invalid"
+
+
 def test_a_link_in_place_of_the_cache_is_refused(cache: Path, few_sources: Path, tmp_path: Path) -> None:
     """A symbolic link at the cache's name is refused: it may lead anywhere."""
     (tmp_path / "elsewhere").mkdir()

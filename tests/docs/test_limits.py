@@ -15,7 +15,7 @@ from caxton.agents.units import seconds, size
 from caxton.host import loading, reference
 from caxton.routing import router
 from caxton.sandbox import cache, compiler, engine, hostcalls, traps
-from caxton.tools import functions
+from caxton.tools import functions, threads
 from tests.docs.pages import REFERENCE, plain, read
 
 PAGE = read(REFERENCE / "limits.md")
@@ -35,6 +35,8 @@ FIXED = {
     "a topic": topics.MAX_TOPIC,
     "tokens of a topic": topics.MAX_TOKENS,
     "a tool's result": functions.RESULT_LIMIT,
+    "plain functions of a host that run at once": threads.THREADS,
+    "of those, one agent's": threads.SHARE,
     "a guest's text in a log or an error": text.TEXT_LIMIT,
     "a guest's name in a log or an error": text.NAME_LIMIT,
     "frames of a guest's stack": traps.MAX_FRAMES,

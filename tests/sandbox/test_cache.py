@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import stat
@@ -21,8 +20,7 @@ from caxton.sandbox import module as module_room
 from caxton.sandbox.cache import ModuleCache, cache_directory
 from caxton.sandbox.compiler import Compilation, Facts
 from caxton.sandbox.engine import Settings
-from caxton.sandbox.module import load
-from caxton.sandbox.native import WASMTIME_VERSION
+from caxton.sandbox.module import entry_name, load
 from tests.sandbox.guests import agent, guest_limits
 
 CONTENT = bytes(range(256)) * 8
@@ -268,8 +266,8 @@ def test_an_entry_made_with_another_key_is_noticed(places: tuple[Path, Path]) ->
     assert kept() == CONTENT
 
 
-def test_entries_that_are_no_files(places: tuple[Path, Path], tmp_path: Path) -> None:
-    """A link is not followed, a pipe not waited for, a directory not read."""
+def test_entries_that_are_no_files(places: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A link is not followed, a pipe not waited for, a directory not read; a warning names it by its path."""
     made = ModuleCache()
     made.put("name", CONTENT)
     (entry,) = entries(places[0])
@@ -280,8 +278,9 @@ def test_entries_that_are_no_files(places: tuple[Path, Path], tmp_path: Path) ->
     os.mkfifo(entry)
     assert made.get("name") is None
     entry.unlink()
-    entry.mkdir()
+    entry.mkdir(mode=0o700)
     assert made.get("name") is None
+    assert f"{entry} is not a file" in caplog.text
     made.put("name", CONTENT)  # which cannot work, and harms nothing
     entry.rmdir()
     made.put("name", CONTENT)
@@ -444,7 +443,7 @@ def test_an_authentic_entry_that_does_not_load(places: tuple[Path, Path]) -> Non
     (entry,) = entries(places[0])
     header = made.facts.as_json()
     settings = made._engine.settings
-    name = f"{WASMTIME_VERSION} {settings.key} {hashlib.sha256(TEXT).hexdigest()}"
+    name = entry_name(TEXT, settings)
     for content in (
         b"",
         b"\xff\xff\xff\xff",

@@ -24,7 +24,6 @@ from caxton.agents.turn import Turn, World
 from caxton.errors import AgentError, AgentFailed, CaxtonError, LimitError, MessagingError
 from caxton.messages import TIMER, AgentName, Performative
 
-
 _INFORM: Final = Performative.INFORM  # until Python 3.12 the name after the dot is looked up by a function
 _IDLE: Final = State.IDLE
 

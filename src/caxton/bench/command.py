@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,12 +18,14 @@ from caxton.bench.catalogue import SECTIONS, Section
 from caxton.bench.effort import FULL, QUICK, Effort
 from caxton.bench.figures import Merged
 from caxton.bench.fresh import PartFailed, run_part
+from caxton.errors import HostError
+from caxton.text import safe
 
 DEFAULT_FILE: Final = "benchmarks/results/latest.json"
 SECONDS, QUICK_SECONDS = 175.0, 38.0
 """After so long no section begins any more."""
 
-WRONG_USAGE, FAILED = 2, 6
+FAILED = 6
 _EXAMPLE: Final = """\
 examples:
   caxton bench --quick
@@ -34,27 +35,28 @@ examples:
 """
 
 
-class _WrongUsage(Exception):
+def _wrong(message: str) -> HostError:
     """The command line makes no sense; the text says why."""
+    return HostError("config.invalid", safe(message, 1000))
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise _WrongUsage(message)
+        raise _wrong(message)
 
 
 def main(arguments: list[str]) -> int:
     """Measures, shows, writes.
 
     Returns:
-        0; 2 for wrong usage; 6 when a section failed. A bar that is missed is shown, and no failure: machines differ.
+        0; 6 when a section failed. A bar that is missed is shown, and no failure: machines differ.
+
+    Raises:
+        HostError: ``config.invalid``, wrong usage.
     """
     try:
         options = _parser().parse_args(arguments)
         target = _target(options.json)
-    except _WrongUsage as wrong:
-        print(f"caxton bench: {wrong}", file=sys.stderr)
-        return WRONG_USAGE
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
     out = Console(stderr=target == "-")
@@ -135,7 +137,7 @@ def _target(given: str | None) -> str | None:
     if given == DEFAULT_FILE and not path.parent.exists() and path.parent.parent.is_dir():
         path.parent.mkdir()
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise _WrongUsage(f"cannot write {given}")
+        raise _wrong(f"cannot write {given}")
     return given
 
 

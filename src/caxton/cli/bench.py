@@ -7,5 +7,9 @@ from importlib import import_module
 
 
 def bench(arguments: Sequence[str]) -> int:
-    """Runs the benchmark; answers its exit status."""
+    """Runs the benchmark; answers its exit status.
+
+    Raises:
+        CaxtonError: ``config.invalid``, wrong usage.
+    """
     return int(import_module("caxton.bench").main(list(arguments)))

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from caxton.agents.spec import Limits
 from caxton.cli import interrupts, output
 from caxton.cli.conversation import Outcome, converse
 from caxton.errors import CaxtonError, LimitError, exit_status
@@ -28,6 +29,9 @@ WARM_UP: Final = 100
 
 PATIENCE: Final = 10.0
 """Seconds that those messages may take in sum."""
+
+BUSY: Final = 2.0 * float(Limits().deadline)
+"""Seconds after which an agent should have come to rest from a message: a turn, and one of its own before it."""
 
 LEAK: Final = MIB
 """Bytes by which the memory may grow in the messages after that: less tells nothing, as memory comes in pages."""
@@ -94,7 +98,11 @@ class Points:
 
 
 def check(module: Path, *, json: bool) -> int:
-    """Checks the module and prints the points; answers the exit status, which is that of the first one that failed."""
+    """Checks the module and prints the points; answers the exit status, which is that of the first one that failed.
+
+    Raises:
+        LimitError: ``limit.host``, this machine has no room to look at it.
+    """
     points = Points()
     interrupts.run(_check(module, points))
     error = points.error
@@ -113,6 +121,8 @@ async def _check(module: Path, points: Points) -> None:
     try:
         found = await inspect_module(module)
     except CaxtonError as error:
+        if error.code == "limit.host":  # which tells nothing of the module
+            raise
         readable = error.code in ("module.invalid", "module.too-complex")
         if readable:
             points.ok("file")
@@ -175,18 +185,19 @@ class Trial:
 
     async def _one(self, message: bytes) -> Outcome:
         found: list[Outcome] = []
-        await converse(self._agent, [message], 0.0, found.append)
+        await converse(self._agent, [message], 0.0, BUSY, found.append)
         return found[0]
 
     def _judge(self, name: str, outcome: Outcome, detail: str | None = None) -> bool:
         """Notes a point; False where going on makes no sense."""
         error = outcome.error
-        if _tolerable(error):
+        if _tolerable(outcome):
             self._points.ok(name, detail or _said(outcome))
             return True
         assert error is not None
         self._points.fail(name, error)
-        return error.code not in ("limit.fuel", "limit.deadline") and not error.code.startswith("agent.")
+        endless = outcome.restless or error.code in ("limit.fuel", "limit.deadline")
+        return not endless and not error.code.startswith("agent.")
 
     async def _large(self) -> bool:
         outcome = await self._one(bytes(MIB))
@@ -198,7 +209,7 @@ class Trial:
             outcome = await self._one(bytes(size))
             if outcome.error is not None and outcome.error.code in ("limit.message-size", "limit.response-size"):
                 high = size
-            elif _tolerable(outcome.error):
+            elif _tolerable(outcome):
                 low = size
             else:
                 return self._judge("large", outcome)
@@ -212,7 +223,7 @@ class Trial:
         number = 0
         while number < MANY and time.monotonic() < until:
             outcome = await self._one(b"message %d" % number)
-            if not _tolerable(outcome.error):
+            if not _tolerable(outcome):
                 self._judge("repeated", outcome)
                 return
             number += 1
@@ -227,9 +238,12 @@ class Trial:
             points.ok("memory", f"{before // KIB:,} KiB before, {last // KIB:,} KiB after")
 
 
-def _tolerable(error: CaxtonError | None) -> bool:
+def _tolerable(outcome: Outcome) -> bool:
     """A failure that the agent reports itself, or a reply that it keeps for later, breaks nothing."""
-    return error is None or error.code == "ask.timeout" or (error.code == "agent.failed" and _replied(error))
+    error = outcome.error
+    if error is None:
+        return True
+    return (error.code == "ask.timeout" and not outcome.restless) or (error.code == "agent.failed" and _replied(error))
 
 
 def _replied(error: CaxtonError) -> bool:

@@ -20,12 +20,14 @@ LOOK: Final = 0.02
 class Outcome:
     """What became of a message: a reply, an error, or both, when the agent's answer was a failure.
 
-    ``seconds``: how long it took, by the machine's clock.
+    ``seconds``: how long it took, by the machine's clock. ``restless``: the agent was kept busy by other messages, its
+    own timers say, until nobody waited any more.
     """
 
     reply: Reply | None
     error: CaxtonError | None
     seconds: float
+    restless: bool = False
 
 
 async def ask(agent: AgentRef, message: bytes) -> Outcome:
@@ -40,37 +42,49 @@ async def ask(agent: AgentRef, message: bytes) -> Outcome:
 
 
 async def converse(
-    agent: AgentRef, messages: Iterable[bytes], patience: float, take: Callable[[Outcome], None]
+    agent: AgentRef, messages: Iterable[bytes], patience: float, busy: float, take: Callable[[Outcome], None]
 ) -> None:
     """Delivers messages in turn, each when the turn before it has ended, and hands on the outcomes in that order.
 
-    An agent may defer a reply to a later turn: such a reply is waited for at the end, for ``patience`` seconds.
+    An agent may defer a reply to a later turn: such a reply is waited for at the end, for ``patience`` seconds. An
+    agent may also keep itself busy, with timers that never leave it idle: the end of that is waited for once, for
+    ``busy`` seconds, and the messages that are left are then delivered at once.
     """
-    waiting: deque[asyncio.Task[Outcome]] = deque()
+    waiting: deque[tuple[asyncio.Task[Outcome], float | None]] = deque()
     for message in messages:
         task = asyncio.create_task(ask(agent, message))
-        waiting.append(task)
-        await _turn_over(agent, task)
-        while waiting and waiting[0].done():
-            take(waiting.popleft().result())
+        over = await _turn_over(agent, task, busy)
+        waiting.append((task, None if over else busy))
+        busy = busy if over else 0.0
+        while waiting and waiting[0][0].done():
+            take(waiting.popleft()[0].result())
     until = time.monotonic() + patience
     while waiting:
-        task = waiting.popleft()
+        task, waited = waiting.popleft()
         await asyncio.wait({task}, timeout=max(0.0, until - time.monotonic()))
-        take(task.result() if task.done() else _never(task, patience))
+        take(task.result() if task.done() else _never(task, patience, waited))
 
 
-async def _turn_over(agent: AgentRef, task: asyncio.Task[Outcome]) -> None:
+async def _turn_over(agent: AgentRef, task: asyncio.Task[Outcome], busy: float) -> bool:
+    """Whether the message is answered, or the agent is idle, within ``busy`` seconds."""
+    until = time.monotonic() + busy
     pause = 0.0  # most turns are over by the loop's next round
     while not task.done():
         await asyncio.wait({task}, timeout=pause)
         found = agent.statistics()
         if pause and found.state == "idle" and found.mailbox == 0:
-            return
+            return True
+        if time.monotonic() > until:
+            return task.done()
         pause = min(LOOK, pause * 2 or 0.0005)
+    return True
 
 
-def _never(task: asyncio.Task[Outcome], patience: float) -> Outcome:
+def _never(task: asyncio.Task[Outcome], patience: float, waited: float | None) -> Outcome:
+    """What became of a message without a reply. ``waited``: so many seconds the agent was never idle, if it was not."""
     task.cancel()
-    error = MessagingError("ask.timeout", f"the agent deferred its reply, and did not send it within {patience:g} s")
-    return Outcome(None, error, patience)
+    if waited is None:
+        why = f"the agent deferred its reply, and did not send it within {patience:g} s"
+    else:
+        why = f"the agent gave no reply, and its own messages left it no rest, within {waited + patience:g} s"
+    return Outcome(None, MessagingError("ask.timeout", why), (waited or 0.0) + patience, waited is not None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
 from caxton.cli import interrupts, output, usage
-from caxton.errors import CaxtonError, HostError, exit_status
+from caxton.errors import CaxtonError, HostError, LimitError, exit_status
 
 OTHER: Final = 6
 """The exit status of what has none of its own."""
@@ -64,6 +65,9 @@ def _guarded(arguments: list[str]) -> int:
     except (KeyboardInterrupt, SystemExit) as error:  # a library's way of ending; rich's when help has no reader
         return 130 if isinstance(error, KeyboardInterrupt) else OTHER
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            why = f"the process may open no more files: {error.strerror} (ulimit -n)"
+            return _failed(LimitError("limit.host", why), verb, usage.wants_json(arguments))
         output.say(f"caxton: {INTERNAL}: {output.describe(error)}")
         if usage.wants_json(arguments):
             output.put_json(output.failure(INTERNAL, output.describe(error)))

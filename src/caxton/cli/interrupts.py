@@ -16,6 +16,9 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+_LOOPS_DESCRIPTORS: Final = 3
+"""What an event loop opens: its poll, and a pair of sockets."""
+
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 GRACE: Final = 10.0
@@ -96,7 +99,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         asyncio.CancelledError: a signal came (``status``); the coroutine has been cancelled and has cleaned up.
+        OSError: there are too few file descriptors for an event loop.
     """
+    try:
+        _check_descriptors()
+    except OSError:
+        work.close()
+        raise
 
     async def watched() -> T:
         _State.task = asyncio.current_task()
@@ -106,6 +115,17 @@ def run(work: Coroutine[Any, Any, T]) -> T:
             _State.task = None
 
     return asyncio.run(watched())
+
+
+def _check_descriptors() -> None:
+    """Raises what making an event loop would raise; a loop that is half made complains once more when it goes."""
+    opened: list[int] = []
+    try:
+        for _ in range(_LOOPS_DESCRIPTORS):
+            opened.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    finally:
+        for one in opened:
+            os.close(one)
 
 
 def status() -> int | None:

@@ -39,7 +39,9 @@ async def _run(job: Job) -> int:
         for name, answer in job.stubs.items():
             host.stub(name, answer)
         agent = await _spawn(host, job)
-        await converse(agent, job.messages, float(job.limits.deadline), take)
+        deadline = float(job.limits.deadline)
+        # A message's turn may have to wait for one of the agent's own before it.
+        await converse(agent, job.messages, deadline, 2 * deadline, take)
     return status
 
 

@@ -28,9 +28,10 @@ def check_verb(arguments: Sequence[str]) -> None:
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether ``--json`` is among the arguments, wherever; ``bench`` has an option of that name which means a file."""
+    """Whether ``--json`` is among the arguments, wherever; ``bench`` has an option of that name that takes a value."""
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    return "--json" in options and arguments[0] != "bench"
+    has_value = list(arguments[:1]) == ["bench"] and any(one.startswith("--json=") for one in options)
+    return "--json" in options or has_value
 
 
 def _meant(given: str, known: Sequence[str]) -> str:

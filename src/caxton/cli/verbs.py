@@ -69,6 +69,7 @@ app: Final = typer.Typer(
     epilog=_example("caxton run upper.wat --message hello") + f"\n\nTo come: {', '.join(LATER)}.",
     subcommand_metavar="VERB [ARGUMENTS]",
     add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -78,7 +78,7 @@ def _key() -> str:
 def _cache_directory() -> Path:
     """``$XDG_CACHE_HOME/caxton/demo``, mode 0700 (XDG Base Directory Specification), the user's own."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    base = Path(named) if os.path.isabs(named) else _home() / ".cache"
     base.mkdir(parents=True, exist_ok=True)
     for directory in (base / "caxton", base / "caxton" / "demo"):
         directory.mkdir(mode=0o700, exist_ok=True)
@@ -88,6 +88,13 @@ def _cache_directory() -> Path:
         if found.st_mode & 0o022:
             raise DemoError(f"others may write to {safe(str(directory))}: make it mode 0700, or set XDG_CACHE_HOME")
     return base / "caxton" / "demo"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home, as containers have them
+        raise DemoError("there is no home directory to build in: set XDG_CACHE_HOME to another one") from None
 
 
 def _build(sources: list[Path], home: Path, on_build: Callable[[str, int], None]) -> None:

@@ -66,13 +66,17 @@ def _read_private(path: Path, limit: int) -> bytes:
         OSError: it is not there, is something else, or holds more than ``limit`` bytes.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
             raise OSError(f"{path} is not a file that only its owner can write")
         if found.st_size > limit:
             raise OSError(f"{path} is too large")
-        return file.read(found.st_size)  # not `limit`, which is allocated at once
+        # After the look at it: what cannot be opened so (a directory) would be named by the descriptor's number.
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(found.st_size)  # not `limit`, which is allocated at once
+    finally:
+        os.close(descriptor)
 
 
 def _write_atomically(path: Path, *parts: bytes) -> None:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
-from caxton.errors import CaxtonError, ModuleError
+from caxton.errors import CaxtonError, LimitError, ModuleError
 from caxton.sandbox import engine
 from caxton.sandbox.binary import Kind, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
@@ -295,16 +295,7 @@ class _Child:
             self._turn.release()
 
     def _run_child(self) -> tuple[bytes, bytes]:
-        environment = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")}
-        with subprocess.Popen(
-            self._command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        ) as process:
+        with self._started() as process:
             self._process = process
             timer = threading.Timer(self._seconds, process.kill)
             timer.daemon = True
@@ -327,6 +318,22 @@ class _Child:
                 else "it was stopped",
             )
         return answer
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        environment = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")}
+        try:
+            return subprocess.Popen(
+                self._command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:  # no descriptors, no processes, no memory
+            why = f"no process can be started to compile in: {error.strerror or error}"
+            raise LimitError("limit.host", why) from None
 
     def _exchange(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes] | None:
         assert process.stdin is not None
@@ -369,6 +376,7 @@ class Compilation(_Child):
 
         Raises:
             ModuleError: ``module.invalid``; ``module.too-complex`` where it took more than the limits.
+            LimitError: ``limit.host``, no process can be started.
         """
         facts, code = self._run()
         return Facts.from_json(facts), code
@@ -384,6 +392,7 @@ class Description(_Child):
 
         Raises:
             ModuleError: ``module.invalid``, nothing can be said of it; ``module.too-complex`` as for compiling.
+            LimitError: ``limit.host``, no process can be started.
         """
         found: dict[str, Any] = json.loads(self._run()[0])
         return found

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from caxton.errors import ModuleError
+from caxton.errors import LimitError, ModuleError
 from caxton.text import safe_name
 
 MODULE_SIZE: Final = 64 << 20
@@ -35,6 +35,7 @@ def read_module(
 
     Raises:
         ModuleError: ``module.not-found``; ``module.too-large`` for more than ``limit`` bytes.
+        LimitError: ``limit.host``, this process may open no more files.
     """
     try:
         # A pipe without a writer would block for ever here, and no signal ends a thread that does.
@@ -46,8 +47,10 @@ def read_module(
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise ModuleError("module.not-found", f"{safe_name(str(path))}: {why}") from None
+        why = f"{safe_name(str(path))}: {getattr(error, 'strerror', None) or error}"
+        if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+            raise LimitError("limit.host", why) from None
+        raise ModuleError("module.not-found", why) from None
     _check(max(size, len(data)), limit)
     return data
 

@@ -3,6 +3,9 @@
 The compiler's child packs a table (``pack_lines``), which is kept with the compiled code; the host looks a trapped
 guest's frames up in it (``Lines``). Wasmtime could do it from the module's DWARF, but would read it in the host's
 process: less than a megabyte of it can take seconds and gigabytes there.
+
+A packed table is an index, and blocks of rows and of files' names, each compressed by itself: the host, which looks
+things up on its event loop, unpacks only the blocks that it needs, however large the module has made the table.
 """
 
 from __future__ import annotations
@@ -12,15 +15,24 @@ import json
 import zlib
 from array import array
 from bisect import bisect_right
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 from caxton.sandbox.binary_reader import MAX_NAME_BYTES, MalformedBinary, Reader
-from caxton.sandbox.dwarf_lines import NOWHERE, read_line_rows
+from caxton.sandbox.dwarf_lines import NOWHERE, Row, read_line_rows
 
+T = TypeVar("T")
 Place = tuple[str, int, int | None]
 """File, line, and column where it is known."""
 
-_MAX_TABLE: Final = 64 << 20
+_ROWS: Final = 512
+"""Rows in a block."""
+
+_NAMES_IN_BLOCK: Final = 32
+_MAX_BLOCK: Final = 1 << 20
+_KEPT: Final = 32
+"""Blocks that stay unpacked."""
+
 _CODE: Final = 10
 _SECTIONS: Final = (".debug_line", ".debug_str", ".debug_line_str")
 _COLUMNS: Final = ("I", "I", "I", "H")
@@ -49,38 +61,93 @@ def pack_lines(data: bytes) -> str:
     if not read.rows:
         return ""
     read.rows.sort(key=lambda row: row[0])
-    header = json.dumps({"start": start, "rows": len(read.rows), "files": read.files}).encode()
-    columns = (array(kind, column) for kind, column in zip(_COLUMNS, zip(*read.rows, strict=True), strict=True))
-    table = header + b"\n" + b"".join(column.tobytes() for column in columns)
-    return base64.b64encode(zlib.compress(table)).decode() if len(table) <= _MAX_TABLE else ""
+    blocks = _Blocks()
+    rows = [blocks.add(_row_bytes(part)) for part in _parts(read.rows, _ROWS)]
+    files = [blocks.add("\0".join(part).encode()) for part in _parts(read.files, _NAMES_IN_BLOCK)]
+    first = [row[0] for row in read.rows[::_ROWS]]
+    return json.dumps({"start": start, "first": first, "rows": rows, "files": files}) + "\n" + "".join(blocks.texts)
+
+
+def _parts(items: list[T], size: int) -> Iterator[list[T]]:
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def _row_bytes(rows: list[Row]) -> bytes:
+    columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+    return b"".join(array(kind, column).tobytes() for kind, column in columns)
+
+
+class _Blocks:
+    """Compressed blocks as text, one behind the other."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._end = 0
+
+    def add(self, content: bytes) -> tuple[int, int]:
+        """Adds a block; answers where it begins and ends."""
+        text = base64.b64encode(zlib.compress(content)).decode()
+        self.texts.append(text)
+        begin, self._end = self._end, self._end + len(text)
+        return begin, self._end
 
 
 class Lines:
-    """A packed table, unpacked."""
+    """A packed table."""
 
     def __init__(self, packed: str) -> None:
-        table = zlib.decompressobj().decompress(base64.b64decode(packed), _MAX_TABLE) if packed else b"{}\n"
-        header, _, content = table.partition(b"\n")
-        facts = json.loads(header)
-        self._start: int = facts.get("start", 0)
-        self._files: list[str] = facts.get("files", [])
-        rows = facts.get("rows", 0)
-        self._columns: list[array[int]] = []
-        pos = 0
-        for kind in _COLUMNS:
-            column = array(kind)
-            stop = pos + rows * column.itemsize
-            column.frombytes(content[pos:stop])
-            self._columns.append(column)
-            pos = stop
+        end = packed.find("\n") + 1
+        index = json.loads(packed[:end] or "{}")
+        self._packed = packed
+        self._blocks_at = end
+        self._start: int = index.get("start", 0)
+        self._first: list[int] = index.get("first", [])
+        self._rows: list[list[int]] = index.get("rows", [])
+        self._files: list[list[int]] = index.get("files", [])
+        self._unpacked: dict[tuple[int, int], Any] = {}
 
     def find(self, offset: int) -> Place | None:
         """What stands at ``offset``, which counts bytes from the module's beginning."""
-        addresses, files, lines, columns = self._columns
-        row = bisect_right(addresses, offset - self._start) - 1
-        if row < 0 or files[row] == NOWHERE:
+        address = offset - self._start
+        block = bisect_right(self._first, address) - 1
+        if block < 0:
             return None
-        return self._files[files[row]], lines[row], columns[row] or None
+        addresses, files, lines, columns = self._block(self._rows[block], _columns)
+        row = bisect_right(addresses, address) - 1
+        if files[row] == NOWHERE:
+            return None
+        block, number = divmod(files[row], _NAMES_IN_BLOCK)
+        return self._block(self._files[block], _names)[number], lines[row], columns[row] or None
+
+    def _block(self, place: Sequence[int], read: Callable[[bytes], T]) -> T:
+        begin, end = place
+        found: T | None = self._unpacked.get((begin, end))
+        if found is None:
+            text = self._packed[self._blocks_at + begin : self._blocks_at + end]
+            found = read(zlib.decompressobj().decompress(base64.b64decode(text), _MAX_BLOCK))
+            if len(self._unpacked) >= _KEPT:
+                self._unpacked.clear()
+            self._unpacked[begin, end] = found
+        return found
+
+
+def _columns(content: bytes) -> list[array[int]]:
+    """The columns of a block of rows."""
+    size = len(content) // sum(array(kind).itemsize for kind in _COLUMNS)
+    found: list[array[int]] = []
+    pos = 0
+    for kind in _COLUMNS:
+        column = array(kind)
+        stop = pos + size * column.itemsize
+        column.frombytes(content[pos:stop])
+        found.append(column)
+        pos = stop
+    return found
+
+
+def _names(content: bytes) -> list[str]:
+    """The names of a block of files."""
+    return content.decode().split("\0")
 
 
 # ---- names ----------------------------------------------------------------------------------------------------------

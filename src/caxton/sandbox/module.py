@@ -149,7 +149,7 @@ class Module:
 
     @property
     def lines(self) -> Lines:
-        """Where its code comes from: unpacked when a guest fails for the first time."""
+        """Where its code comes from."""
         if self._lines is None:
             self._lines = Lines(self.facts.lines)
         return self._lines
@@ -259,6 +259,14 @@ def _instance_pre(used: engine.Engine, pointer: Any) -> Any:
 
 # ---- loading --------------------------------------------------------------------------------------------------------
 
+_FORM: Final = 2
+"""How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
+
+
+def entry_name(data: bytes, settings: engine.Settings) -> str:
+    """The name, in the cache, of what a module's bytes compile to."""
+    return f"{_FORM} {WASMTIME_VERSION} {settings.key} {hashlib.sha256(data).hexdigest()}"
+
 
 def load(
     data: bytes,
@@ -275,7 +283,7 @@ def load(
     """
     settings = settings or engine.default_settings()
     used = engine.shared_engine(settings)
-    name = f"{WASMTIME_VERSION} {settings.key} {hashlib.sha256(data).hexdigest()}"
+    name = entry_name(data, settings)
     found = _from_cache(cache, name, used)
     if found is not None:
         return found

@@ -13,7 +13,6 @@ import inspect
 import logging
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,13 +21,13 @@ from caxton.agents.waiting import Pending
 from caxton.errors import CaxtonError, HostError, ToolError
 from caxton.messages import AgentName
 from caxton.text import safe, safe_name
+from caxton.tools.threads import Threads
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 RESULT_LIMIT: Final = 8 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
-_THREADS: Final = 32
 _log = logging.getLogger("caxton.tools")
 
 
@@ -100,7 +99,7 @@ class FunctionTools:
         self._tools: dict[str, Tool] = {}
         self._stubs: dict[str, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: Threads | None = None
 
     def add(self, tool: Tool) -> None:
         """Makes a tool known.
@@ -160,18 +159,18 @@ class FunctionTools:
             raise ToolError("tool.bad-arguments", f"{name}: {safe_name(where)}: {first['msg']}") from None
         values = {str(info.alias): getattr(model, field) for field, info in type(model).model_fields.items()}
         pending = Pending()
-        task = asyncio.get_running_loop().create_task(self._run(tool, values, pending))
+        task = asyncio.get_running_loop().create_task(self._run(agent, tool, values, pending))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         pending.on_cancel(lambda: _cancel(task))
         return pending
 
-    async def _run(self, tool: Tool, values: dict[str, Any], pending: Pending) -> None:
+    async def _run(self, agent: AgentName, tool: Tool, values: dict[str, Any], pending: Pending) -> None:
         try:
             if tool.is_async:
                 result = await tool.function(**values)
             else:
-                result = await self._on_thread(tool.function, values)
+                result = await self._on_thread(agent, tool.function, values)
             pending.resolve(_encode(tool.name, result))
         except asyncio.CancelledError:
             pending.resolve(ToolError("tool.failed", f"{tool.name} was cancelled"))
@@ -182,12 +181,11 @@ class FunctionTools:
             pending.resolve(ToolError("tool.failed", f"{tool.name}: {type(error).__name__}: {_said(error)}"))
             _log.warning("the tool %s failed", tool.name, exc_info=True)
 
-    async def _on_thread(self, function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    async def _on_thread(self, agent: AgentName, function: Callable[..., Any], values: dict[str, Any]) -> Any:
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="caxton-tool")
+            self._threads = Threads()
         context = contextvars.copy_context()
-        call = functools.partial(context.run, _called, function, values)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await self._threads.call(agent, functools.partial(context.run, _called, function, values))
 
     async def close(self) -> None:
         """Cancels the calls that still run. A plain function cannot be stopped: it is not waited for."""
@@ -196,7 +194,7 @@ class FunctionTools:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.close()
 
 
 def _called(function: Callable[..., Any], values: dict[str, Any]) -> Any:
