@@ -14,7 +14,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 RUN := $(BIN)/python
 PIP_INSTALL := $(RUN) -m pip --disable-pip-version-check install --quiet
-CHECKED := $(wildcard src tests benchmarks build_backend setup.py)
+CHECKED := $(wildcard src tests benchmarks examples build_backend setup.py)
 
 # Stamps. Installing anew is needed only when one of these files has changed.
 CREATED := $(VENV)/.created
@@ -51,11 +51,15 @@ endef
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(INSTALLED)-demo shim ## watch agents work, and hostile ones being contained
 	@$(BIN)/caxton demo $(ARGS)
+
+.PHONY: example-research
+example-research: $(INSTALLED)-demo,llm shim ## agents with tools: a question, a library, a report (ARGS='"a question"')
+	@$(RUN) examples/research/run.py $(ARGS)
 
 .PHONY: test
 test: install shim lint types tests ## everything that must pass: style, types and tests
@@ -99,9 +103,9 @@ python: ## say which interpreter is used
 
 .PHONY: clean
 clean: ## remove everything that make has made
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/peers/.node
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis benchmarks/peers/.node examples/*/build
 	rm -rf src/*.egg-info src/caxton/sandbox/_shim.so src/caxton/sandbox/_shim.dylib src/caxton/sandbox/.shim-*
-	find src tests benchmarks build_backend -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	find src tests benchmarks examples build_backend -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 	[ ! -e $(CREATED) ] || rm -rf $(VENV)
 
 # Runs a command and says how long it took: $(call timed,name,command)

@@ -22,7 +22,9 @@ FLOORS: Final = (
     {"messages", "errors", "text", "jsontext"},
     {"agents"},
     {"sandbox", "routing", "supervision", "tools"},
+    {"config"},
     {"host"},
+    {"serving"},
     {"cli", "demo", "bench", "testing"},
 )
 SIBLINGS_APART: Final = FLOORS[2]

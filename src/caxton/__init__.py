@@ -3,13 +3,16 @@
 The rooms, from the outside in; each uses only those below it::
 
     cli, demo, bench, testing     verbs, and helpers for tests
+    serving                       the host as an MCP server
     host                          puts everything together
+    config                        caxton.toml
     sandbox  routing  supervision  tools     WebAssembly; names and mailboxes; restarts; tools
     agents                        one agent: spec, mailbox, turns
     messages, errors, jsontext, text
 """
 
 from caxton.agents.grants import Grants
+from caxton.agents.rules import Rule
 from caxton.agents.spec import Limits, Restart, Usage
 from caxton.errors import (
     AgentError,
@@ -29,6 +32,7 @@ from caxton.host.runtime import Host
 from caxton.host.statistics import AgentStatistics, HostStatistics
 from caxton.messages import Envelope, Performative
 from caxton.routing.router import DeadLetter
+from caxton.tools.settings import FsSettings, HttpSettings, LlmSettings, MemorySettings, ToolSettings
 
 __version__ = "0.1.0"
 
@@ -41,19 +45,25 @@ __all__ = [
     "DeadLetter",
     "Envelope",
     "Frame",
+    "FsSettings",
     "Grants",
     "Host",
     "HostError",
     "HostStatistics",
+    "HttpSettings",
     "LimitError",
     "Limits",
+    "LlmSettings",
+    "MemorySettings",
     "MessagingError",
     "ModuleError",
     "Performative",
     "ProtocolError",
     "Reply",
     "Restart",
+    "Rule",
     "ToolError",
+    "ToolSettings",
     "TrapError",
     "Usage",
     "__version__",

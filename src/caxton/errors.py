@@ -208,9 +208,13 @@ class TrapError(CaxtonError):
 
 
 class LimitError(CaxtonError):
-    """A limit was reached: by a guest, a message, or the host."""
+    """A limit was reached: by a guest, a message, or the host.
+
+    ``rule``: which rule of a grant set the limit, where one did; for the audit.
+    """
 
     group = frozenset({"limit"})
+    rule: str | None = None
 
 
 class AgentError(CaxtonError):
@@ -237,9 +241,14 @@ class MessagingError(CaxtonError):
 
 
 class ToolError(CaxtonError):
-    """A tool that is not granted, not there, or failed."""
+    """A tool that is not granted, not there, or failed.
+
+    ``payload``: what it said of that, as JSON. ``rule``: which rule did not allow it, where one did not; for the audit.
+    """
 
     group = frozenset({"grant", "tool", "rate"})
+    payload: bytes | None = None
+    rule: str | None = None
 
 
 class HostError(CaxtonError):

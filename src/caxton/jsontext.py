@@ -54,6 +54,9 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
 def _check_depth(text: str) -> None:
     """Refuses too many levels before the recursive reader sees them.
 
@@ -103,4 +106,4 @@ def dumps(value: Any) -> bytes:
         ValueError: it holds NaN or an infinity, or a lone surrogate (``UnicodeEncodeError``).
         TypeError: it is not JSON's.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")

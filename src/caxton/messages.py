@@ -15,11 +15,15 @@ from caxton.errors import AgentError, MessagingError
 from caxton.text import safe_name
 
 AgentName = NewType("AgentName", str)
-"""The name of an agent, or of a sender that is none (``@host``, ``@timer``, ``@user``)."""
+"""The name of an agent, or of a sender that is none (``@host``, ``@timer``, ``@user``, ``@tool``)."""
 
 HOST: Final = AgentName("@host")
 TIMER: Final = AgentName("@timer")
 USER: Final = AgentName("@user")
+TOOL: Final = AgentName("@tool")
+
+TOOL_PREFIX: Final = "tool:"
+"""What the receiver of an envelope begins with that is a call of a tool."""
 
 META_LIMIT: Final = 16 * 1024
 """Bytes that an envelope may have as JSON, without its payload."""
@@ -28,6 +32,7 @@ MAX_RECEIVERS: Final = 64
 MAX_HEADERS: Final = 64
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_RECEIVER: Final = re.compile(rf"{_NAME.pattern}|{TOOL_PREFIX}[A-Za-z0-9][A-Za-z0-9._/-]{{0,192}}")
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -143,7 +148,7 @@ def _receivers(value: Any) -> tuple[AgentName, ...]:
     names = value if isinstance(value, list) else [value]
     if not 1 <= len(names) <= MAX_RECEIVERS:
         raise _invalid(f"receiver names 1 to {MAX_RECEIVERS} agents")
-    if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+    if not all(isinstance(name, str) and _RECEIVER.fullmatch(name) for name in names):
         raise _invalid("receiver has something that is no agent name")
     return tuple(AgentName(name) for name in dict.fromkeys(names))
 

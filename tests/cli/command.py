@@ -60,10 +60,11 @@ def caxton(*arguments: str, stdin: bytes = b"", **options: Any) -> Done:
         env=environment(),
         **options,
     )
-    return _ended(done.returncode, done.stdout, done.stderr)
+    return ended(done.returncode, done.stdout, done.stderr)
 
 
-def _ended(status: int, out: bytes, err: bytes) -> Done:
+def ended(status: int, out: bytes, err: bytes) -> Done:
+    """A command that has ended as it may: by no signal, and without a traceback."""
     text = err.decode()
     assert status >= 0, text
     assert "Traceback" not in text
@@ -72,8 +73,10 @@ def _ended(status: int, out: bytes, err: bytes) -> Done:
 
 
 _MANY: Final = """
-import json, os, sys, tempfile, traceback
+import importlib, json, os, sys, tempfile, traceback
 from caxton.cli import main
+for module in sys.argv[1:]:
+    importlib.import_module(module)
 for arguments in json.load(sys.stdin):
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
     child = os.fork()
@@ -99,10 +102,11 @@ for arguments in json.load(sys.stdin):
 """
 
 
-def caxton_each(lines: Sequence[Sequence[str]], cwd: Path | None = None) -> list[Done]:
-    """Runs many command lines, each in a process of its own; they share the time that importing takes."""
+def caxton_each(lines: Sequence[Sequence[str]], cwd: Path | None = None, preload: Sequence[str] = ()) -> list[Done]:
+    """Runs many command lines, each in a process of its own; they share the time that importing takes (of ``preload``
+    too)."""
     done = subprocess.run(
-        [sys.executable, "-c", _MANY],
+        [sys.executable, "-c", _MANY, *preload],
         input=json.dumps([list(line) for line in lines]).encode(),
         capture_output=True,
         timeout=SECONDS,
@@ -113,7 +117,7 @@ def caxton_each(lines: Sequence[Sequence[str]], cwd: Path | None = None) -> list
     assert (done.returncode, done.stderr) == (0, b"")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == len(lines)
-    return [_ended(status, bytes.fromhex(out), bytes.fromhex(err)) for status, out, err in found]
+    return [ended(status, bytes.fromhex(out), bytes.fromhex(err)) for status, out, err in found]
 
 
 def environment(**more: str) -> Mapping[str, str]:
@@ -129,6 +133,12 @@ def is_harmless(text: str) -> bool:
 HOSTILE: Final = r"\1b[31m\07\e2\80\ae\c2\9b\7f"
 """Escapes of WebAssembly text: ESC, BEL, a right-to-left override, CSI as one character, DEL."""
 
+
+EVIL: Final = "\x1b[31m\u202eevil\x07"
+"""The same kind, in a name; it should be shown as ``\\x1b[31m\\u202eevil\\x07``."""
+
+TOOLBOX: Final = ("caxton.cli.toolbox", "caxton.config", "caxton.tools.builtin.provider")
+"""What ``caxton tools`` imports, to be preloaded."""
 
 MARK: Final = "\u0301"
 FILLERS: Final = "\u3164\u115f\u2800\U000e0100"

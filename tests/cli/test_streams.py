@@ -31,9 +31,11 @@ def test_full_disk(guest: Guests, arguments: tuple[str, ...]) -> None:
     assert done.stderr == b"caxton: storage.failed: standard output: No space left on device\n"
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("run", "--help"), ("tools",), ("config", "schema"), ("config", "keys")]
+)
 def test_full_disk_for_help(arguments: tuple[str, ...]) -> None:
-    """Help and version are output as well."""
+    """Help and version are output as well, and so are lists and schemas."""
     done = shell('"$@" > /dev/full', *arguments)
     assert (done.returncode, len(done.stderr.splitlines())) == (6, 1)
 

@@ -11,19 +11,21 @@ from pathlib import Path
 import caxton as package
 from tests.cli.command import SECONDS, caxton, caxton_each
 
-VERBS = ("run", "inspect", "check", "demo", "bench")
+VERBS = ("run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
+BELOW = {"config": ("check", "schema", "keys"), "tools": ("list", "explain", "accept", "audit")}
+ALL = (*((verb,) for verb in VERBS), *((verb, below) for verb, names in BELOW.items() for below in names))
 
 
 def test_help_with_an_example() -> None:
-    """--help of each verb has an example that begins with the verb."""
-    for verb, done in zip(VERBS, caxton_each([(verb, "--help") for verb in VERBS]), strict=True):
+    """--help of each verb, and of those below a verb, has an example that begins with it."""
+    for verb, done in zip(ALL, caxton_each([(*verb, "--help") for verb in ALL]), strict=True):
         assert (done.status, done.err) == (0, "")
-        assert re.search(rf"(?im)^ *examples?:\n +caxton {verb}\b", done.out.decode()), verb
+        assert re.search(rf"(?im)^ *examples?:\n +caxton {' '.join(verb)}\b", done.out.decode()), verb
 
 
 def test_help_in_short() -> None:
     """-h is --help, of each verb and of the whole."""
-    both = caxton_each([(*verb, flag) for verb in ((), *((verb,) for verb in VERBS)) for flag in ("-h", "--help")])
+    both = caxton_each([(*verb, flag) for verb in ((), *ALL) for flag in ("-h", "--help")])
     for short, long in zip(both[::2], both[1::2], strict=True):
         assert (short.status, short.err, short.out) == (0, "", long.out)
 
@@ -32,8 +34,19 @@ def test_help_of_the_whole() -> None:
     """Without a verb, and with --help, the verbs are listed."""
     bare, asked = caxton(), caxton("--help")
     assert (bare.status, bare.err, bare.out) == (0, "", asked.out)
-    listed = re.findall(r"(?m)^  ([a-z]+)  ", asked.out.decode().partition("Commands:")[2])
-    assert tuple(listed) == VERBS
+    assert _listed(asked.out) == VERBS
+
+
+def test_help_of_a_group() -> None:
+    """So it is with a verb that has others below it."""
+    for verb, names in BELOW.items():
+        bare, asked = caxton_each([(verb,), (verb, "--help")])
+        assert (bare.status, bare.err, bare.out) == (0, "", asked.out)
+        assert _listed(asked.out) == names
+
+
+def _listed(text: bytes) -> tuple[str, ...]:
+    return tuple(re.findall(r"(?m)^  ([a-z]+)  ", text.decode().partition("Commands:")[2]))
 
 
 def test_version() -> None:

@@ -1,12 +1,12 @@
 """Runs a page's examples, in order, in one directory.
 
 - A block with ``file=NAME`` is written there. WAT must then be a module that a host takes.
-- A ``python`` block that calls ``asyncio.run`` is a program; any other is a piece of a coroutine in which ``host``
-  runs, and shares its names with the pieces before it.
+- A ``python`` block with a name is for a command to run. Of the others one that calls ``asyncio.run`` is a program; any
+  other is a piece of a coroutine in which ``host`` runs, and shares its names with the pieces before it.
 - A comment behind ``print(...)`` is what it prints: several lines are joined by a comma and a space.
 - In a ``console`` block a line after ``$`` is a command, which must end with status 0; the lines below are what a
   terminal then shows. ``...`` stands for a part of a line, and a line ``...`` for any number of lines.
-- A ``json`` block must be JSON.
+- A ``json`` block must be JSON, a ``toml`` block TOML.
 
 Blocks of other languages are not run.
 """
@@ -24,6 +24,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from types import CodeType
@@ -147,6 +148,10 @@ def run(page: Page) -> None:
             _run_console(block, where, environment)
         elif block.language == "json":
             json.loads(block.text)
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+        elif block.language == "python" and "file" in block.options:
+            compile(block.text, where, "exec")
         elif block.language == "python" and _is_program(block):
             _run_program(block, where)
         elif block.language == "python":
@@ -157,7 +162,7 @@ def run(page: Page) -> None:
 
 def sources_without_a_build(page: Page) -> list[str]:
     """Named C sources that no command of the page names."""
-    commands = [shlex.split(block.text, comments=True) for block in page.blocks if block.language == "console"]
-    words = {word for command in commands for word in command}
+    lines = [line for block in page.blocks if block.language == "console" for line in block.text.splitlines()]
+    words = {word for line in lines if line.startswith("$ ") for word in shlex.split(line, comments=True)}
     named = [block.options["file"] for block in page.blocks if block.language == "c" and "file" in block.options]
     return [name for name in named if name not in words]

@@ -125,7 +125,7 @@ def read(path: Path) -> Page:
 
 def paths() -> list[Path]:
     """The pages that the project has."""
-    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
 
 
 def pages() -> list[Page]:

@@ -9,8 +9,8 @@ import pytest
 from tests.docs import examples
 from tests.docs.pages import Block, Page, pages
 
-RUN = {"python", "wat", "c", "console", "json"}
-NOT_RUN = {"sh", "text"}
+RUN = {"python", "wat", "c", "console", "json", "toml"}
+NOT_RUN = {"sh", "text", "toml"}
 
 WITH_EXAMPLES = [page for page in pages() if any(block.language in RUN for block in page.blocks)]
 

@@ -122,6 +122,19 @@ class Agent(Driver):
         elif self._guest is not None:
             self._guest.interrupt()  # whoever is inside ends it
 
+    def cancel(self, delivery: Delivery) -> None:
+        """Gives up a delivery, since nobody wants its answer any more: it is taken out of the mailbox, or its turn ends
+        without effects and the instance is replaced, which counts for no restart limit. Nothing where it is over."""
+        turn = self._turn
+        if turn is not None and turn.delivery is delivery:
+            self._cancelled = True
+            if not self._busy:
+                self._stopped()
+            elif self._guest is not None:
+                self._guest.interrupt()  # whoever is inside ends it
+        elif self.mailbox is not None and self.mailbox.remove(delivery):
+            self.world.router.dead_letter(delivery.envelope, self.name, "ask.timeout")
+
     @property
     def memory(self) -> int:
         """Bytes of the instance's linear memory."""
@@ -189,7 +202,19 @@ class Agent(Driver):
         self._idle()
 
     def _stopped(self) -> None:
-        self._end(State.STOPPED, self._stopping or AgentError("agent.stopped", "the turn was interrupted"))
+        if self._stopping is not None or not self._cancelled:
+            self._end(State.STOPPED, self._stopping or AgentError("agent.stopped", "the turn was interrupted"))
+            return
+        turn = self._turn
+        assert turn is not None
+        error = AgentError("agent.stopped", "the turn was cancelled")
+        cost = self._cost(turn)
+        error.usage = Usage(*cost)
+        turn.close()
+        self._drop_instance()
+        if turn.delivery is not None:
+            fail(self.world.router, turn.delivery, error, cost)
+        self._start_again()
 
     def _idle(self) -> None:
         if self._stopping is not None:
@@ -262,14 +287,17 @@ class Agent(Driver):
             return
         verdict = self._supervise(self, normally=normally)
         if verdict is Verdict.RESTART:
-            self.counters.restarts += 1
-            self.attempt += 1
-            self.state = State.STARTING
-            self._scheduler.ready(self._restart)
+            self._start_again()
         elif verdict is Verdict.STOP:
             self._end(State.STOPPED, AgentError("agent.stopped", f"{self.name} has ended"))
         else:
             self._end(State.FAILED, error or AgentFailed(f"{self.name} has failed"))
+
+    def _start_again(self) -> None:
+        self.counters.restarts += 1
+        self.attempt += 1
+        self.state = State.STARTING
+        self._scheduler.ready(self._restart)
 
     def _restart(self) -> None:
         if self.state is State.STARTING and self._guest is None:
@@ -302,6 +330,7 @@ class Agent(Driver):
         for delivery in self.mailbox.drain() if self.mailbox is not None else ():
             router.dead_letter(delivery.envelope, self.name, gone.code)
             fail(router, delivery, gone)
+        self.world.tools.forget(self.name)
         self._started(reason)
         callbacks, self.on_ended = self.on_ended, None
         for callback in callbacks or ():

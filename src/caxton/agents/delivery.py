@@ -64,6 +64,11 @@ class Delivery:
         assert self._envelope is not None
         return self._envelope
 
+    @property
+    def id(self) -> int:
+        """The envelope's."""
+        return self.envelope.id
+
 
 class Request(Delivery):
     """A request from a Python program. Few guests look at its envelope, so it is written when one does."""
@@ -91,3 +96,8 @@ class Request(Delivery):
                 Performative.REQUEST, USER, (self.receiver,), self.payload, f"u{number}", id=number
             )
         return self._envelope
+
+    @property
+    def id(self) -> int:
+        """The envelope's, which need not be written for that."""
+        return self._number

@@ -43,6 +43,7 @@ class Driver(ABC):
         "_budget",
         "_busy",
         "_calls_here",
+        "_cancelled",
         "_deadline_ns",
         "_guest",
         "_held",
@@ -88,6 +89,7 @@ class Driver(ABC):
         self._slow = 0
         self._begins_here = False
         self._stopping: AgentError | None = None
+        self._cancelled = False  # the turn is to end, and the agent to go on
 
     @property
     def held(self) -> Held:
@@ -106,7 +108,7 @@ class Driver(ABC):
 
     @abstractmethod
     def _stopped(self) -> None:
-        """The turn was given up, since the agent is to stop."""
+        """The turn was given up, since the agent is to stop, or since nobody wants it any more."""
 
     def _new_turn(self, delivery: Delivery | None) -> Turn:
         now = self._monotonic()
@@ -114,6 +116,7 @@ class Driver(ABC):
         if delivery is not None and delivery.deadline is not None and delivery.deadline < deadline:
             deadline = delivery.deadline
         turn = self._turn = Turn(self, delivery, now, deadline)
+        self._cancelled = False
         self._calls_here = 0
         return turn
 
@@ -172,6 +175,15 @@ class Driver(ABC):
         assert guest is not None
         assert turn is not None
         self._busy = True
+        scheduler = self._scheduler
+        outermost, scheduler.inside = not scheduler.inside, True
+        try:
+            self._advance(guest, turn, status)
+        finally:
+            if outermost:
+                scheduler.inside = False
+
+    def _advance(self, guest: Guest, turn: Turn, status: int) -> None:
         until = 0.0
         while True:
             if status == RESPONSE:
@@ -225,7 +237,7 @@ class Driver(ABC):
             self.state = State.WAITING
         turn = self._turn
         pending.on_resolved(lambda: self._resume(turn, pending))
-        if self._stopping is not None:
+        if self._must_stop():
             self._stopped()
         return False
 
@@ -243,7 +255,7 @@ class Driver(ABC):
             self._share_memory(self._guest, on_loop=True)
             self._drive(self._guest.run(1, 0))
 
-        self._scheduler.ready(go_on)
+        self._scheduler.resume(go_on)
 
     # ---- on a worker ----------------------------------------------------------------------------------------------
 
@@ -267,7 +279,7 @@ class Driver(ABC):
         return None if status == YIELD else status
 
     def _must_stop(self) -> bool:
-        return self._stopping is not None
+        return self._cancelled or self._stopping is not None
 
     def _deliver_here(self, guest: Guest, turn: Turn) -> int:
         self._begins_here = False
@@ -277,7 +289,7 @@ class Driver(ABC):
     def done(self, status: int) -> None:
         """Takes the turn back from the worker."""
         self._calls_here = 0
-        if self._stopping is not None:
+        if self._stopping is not None or status == INTERRUPTED:
             self._busy = False
             self._stopped()
         else:

@@ -43,6 +43,14 @@ class Mailbox:
         self.size -= len(delivery.payload)
         return delivery
 
+    def remove(self, delivery: Delivery) -> bool:
+        """Takes one delivery out, wherever it waits; False where it is not there."""
+        if not isinstance(self._queue, deque) or delivery not in self._queue:
+            return False
+        self._queue.remove(delivery)
+        self.size -= len(delivery.payload)
+        return True
+
     def drain(self) -> list[Delivery]:
         """Takes everything out."""
         found = list(self._queue)

@@ -8,8 +8,9 @@ and answers with a status; after ``CALL`` the pending host call is answered, aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
+from caxton.agents.grants import Grants
 from caxton.agents.waiting import Outcome, Pending
 from caxton.errors import CaxtonError
 from caxton.messages import AgentName, Envelope
@@ -133,6 +134,13 @@ class Services(Protocol):
     def tool_start(self, name: str, arguments: bytes, timeout: int) -> Answer:
         """Calls a tool now; answers a handle."""
 
+    def tool_refused(self, name: str, error: CaxtonError) -> None:
+        """Notes a call that is not made for ``error``: its arguments cannot even be looked at.
+
+        Raises:
+            ToolError: the name alone is a reason, which goes before.
+        """
+
     def wait(self, handles: tuple[int, ...], timeout: int) -> Answer:
         """Waits for the first of some handles."""
 
@@ -248,28 +256,67 @@ class Router(Protocol):
     def next_token(self) -> str:
         """A token that nobody can guess, for a reply."""
 
+    def call_key(self, agent: AgentName, message: int, number: int) -> str:
+        """The idempotency key of the tool call that is number ``number`` of the turn for envelope ``message``."""
+
     def dead_letter(self, envelope: Envelope, receiver: AgentName, code: str) -> None:
         """Keeps what cannot be delivered, with the reason."""
 
 
+class ToolRequest(NamedTuple):
+    """A call of a tool that an agent wants to make.
+
+    ``arguments`` is a JSON object, ``size`` its bytes as the agent wrote them. ``key`` names the call: the same one
+    again, should the same turn be run again.
+    """
+
+    agent: AgentName
+    grants: Grants
+    name: str
+    arguments: dict[str, Any]
+    size: int
+    key: str
+
+
 class Tools(Protocol):
-    """Tools, by name. Grants are the caller's business."""
+    """Tools, by name, behind the agents' grants."""
 
-    def knows(self, name: str) -> bool:
-        """Whether there is such a tool."""
+    def check(self, agent: AgentName, grants: Grants, name: str) -> None:
+        """Looks at the name alone.
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Every tool: name, description, input schema."""
+        Raises:
+            ToolError: ``grant.denied``, or else ``tool.unknown``.
+        """
 
-    def call(self, agent: AgentName, name: str, arguments: dict[str, Any]) -> Pending:
-        """Starts a call; it resolves to the result's JSON, or to a ``CaxtonError``. Cancelling it cancels the call."""
+    def refused(self, agent: AgentName, name: str, code: str) -> None:
+        """Notes that a call which ``check`` has just let pass is not made after all: for its arguments, or for want of
+        room. ``code`` is what the agent gets."""
+
+    def call(self, request: ToolRequest) -> Pending:
+        """Starts a call; it resolves to the result's JSON, or to a ``CaxtonError``. Cancelling it cancels the call.
+
+        Raises:
+            CaxtonError: it is not begun: ``grant.denied``, ``tool.*``, ``rate.exceeded``, ``limit.budget``.
+        """
+
+    def describe(self, grants: Grants) -> Answer:
+        """The tools that the grants allow, as JSON: name, description, input schema of each."""
+
+    def forget(self, agent: AgentName) -> None:
+        """An agent is gone for good."""
 
 
 class Scheduler(Protocol):
     """Decides when an agent runs, and where."""
 
+    inside: bool
+    """Whether a turn is being driven on the event loop at this moment, further up the stack."""
+
     def ready(self, step: Callable[[], None]) -> None:
         """Runs ``step`` on the event loop, soon."""
+
+    def resume(self, step: Callable[[], None]) -> None:
+        """The same, but now, where no turn is inside and nobody else is ready before it."""
 
     def at_once(self, last_round: int) -> int:
         """A number above 0 if a turn may begin inside its caller; ``last_round`` is the last one for this agent."""

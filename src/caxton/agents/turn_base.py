@@ -56,7 +56,7 @@ class TurnBase:
     """
 
     # What every turn needs has slots; the rest begins as below and takes room only in turns that call the host.
-    __slots__ = ("__dict__", "began", "deadline", "delivery", "owner", "response")
+    __slots__ = ("__dict__", "began", "deadline", "delivery", "owner", "response", "world")
 
     replied = False
     deferred: str | None = None
@@ -69,18 +69,15 @@ class TurnBase:
     _log_left: int | None = None
     _now = -1
     _waited: float | None = None
+    _calls = 0  # of tools
 
     def __init__(self, owner: Owner, delivery: Delivery | None, began: float, deadline: float) -> None:
         self.owner = owner
+        self.world = owner.world
         self.delivery = delivery
         self.began = began
         self.deadline = deadline
         self.response = b""
-
-    @property
-    def world(self) -> World:
-        """What all turns share."""
-        return self.owner.world
 
     @property
     def _monotonic(self) -> float:

@@ -15,7 +15,7 @@ from caxton.agents.ports import Answer
 from caxton.agents.topics import check_pattern, check_topic
 from caxton.agents.turn_base import TurnBase
 from caxton.errors import NOT_FOUND, MessagingError, ToolError
-from caxton.messages import Envelope, Performative, parse_meta
+from caxton.messages import TOOL_PREFIX, Envelope, Performative, parse_meta
 from caxton.text import safe_name
 
 
@@ -47,7 +47,7 @@ class MessageCalls(TurnBase):
             raise MessagingError("envelope.invalid", "the envelope has no receiver")
         else:
             for to in fields["receiver"]:
-                self._addressee(to)
+                self._receiver(to)
         self._check_payload(payload)
         envelope = Envelope(**fields, sender=self.owner.name, payload=payload, id=self.world.router.next_id())
         self._outbox().admit(len(envelope.receiver), len(payload))
@@ -58,6 +58,13 @@ class MessageCalls(TurnBase):
             if token is None:
                 self.replied = True
         return 0
+
+    def _receiver(self, to: str) -> None:
+        """Checks that an envelope may go there: to an agent, or to a tool (``tool:NAME``), which answers by another."""
+        if to.startswith(TOOL_PREFIX):
+            self.world.tools.check(self.owner.name, self.owner.spec.grants, to.removeprefix(TOOL_PREFIX))
+        else:
+            self._addressee(to)
 
     def _owed(self, fields: dict[str, Any]) -> tuple[Delivery, str | None] | None:
         """The request that an envelope answers: a deferred one (with its token), or the current one."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from caxton import jsontext
-from caxton.agents.ports import Answer
+from caxton.agents.arguments import tool_arguments
+from caxton.agents.ports import Answer, ToolRequest
 from caxton.agents.turn_base import TurnBase
 from caxton.agents.waiting import Pending
-from caxton.errors import NOT_FOUND, HostError, MessagingError, ToolError
-from caxton.text import safe_name
-
-MAX_VALUES: Final = 50_000
-"""Values in a tool's arguments: they are read and checked on the event loop."""
+from caxton.errors import NOT_FOUND, CaxtonError, HostError, MessagingError, ToolError
 
 MAX_TIMEOUT: Final = 366 * 86_400_000
 
@@ -21,6 +17,8 @@ class WaitingCalls(TurnBase):
     """The part of a turn's services that waits."""
 
     __slots__ = ()
+
+    _message: int | None = None  # by which calls of tools are known
 
     def _ask(self, to: str, payload: bytes) -> Pending:
         receiver = self._addressee(to)
@@ -35,44 +33,52 @@ class WaitingCalls(TurnBase):
         receiver = self._addressee(to)
         if self.world.router.would_block(self.owner.name, (receiver,)):
             raise MessagingError("ask.cycle", f"{receiver} waits for this agent already")
-        return self.handles().wait_for(self._ask(to, payload), timeout, _ask_timeout())
+        return self.handles().wait_for(self._ask(to, payload), timeout, _ASK_TIMEOUT)
 
     def ask_start(self, to: str, payload: bytes, timeout: int) -> Answer:
         """Sends a request now; answers a handle."""
         _check_timeout(timeout)
-        return self.handles().open(self._ask(to, payload), timeout, _ask_timeout())
+        return self.handles().open(self._ask(to, payload), timeout, _ASK_TIMEOUT)
 
     def _call(self, name: str, arguments: bytes) -> Pending:
-        if not self.owner.spec.grants.may_call(name):
-            raise ToolError("grant.denied", f"the tool {safe_name(name)} is not granted")
-        if not self.world.tools.knows(name):
-            raise ToolError("tool.unknown", f"there is no tool {safe_name(name)}")
-        self._check_payload(arguments)
-        if arguments.count(b",") > MAX_VALUES:
-            raise ToolError("tool.bad-arguments", f"more than {MAX_VALUES} values")
+        owner = self.owner
+        grants = owner.spec.grants
+        self.world.tools.check(owner.name, grants, name)
         try:
-            value = jsontext.loads(arguments)
-        except jsontext.InvalidJson as error:
-            raise ToolError("tool.bad-arguments", f"the arguments of {safe_name(name)}: {error}") from None
-        if not isinstance(value, dict):
-            raise ToolError("tool.bad-arguments", f"the arguments of {safe_name(name)} are a JSON object")
-        self.handles().check_room()
-        return self.world.tools.call(self.owner.name, name, value)
+            self._check_payload(arguments)
+            value = tool_arguments(name, arguments)
+            self.handles().check_room()
+        except CaxtonError as error:
+            self.world.tools.refused(owner.name, name, error.code)
+            raise
+        return self.world.tools.call(ToolRequest(owner.name, grants, name, value, len(arguments), self._next_key()))
+
+    def tool_refused(self, name: str, error: CaxtonError) -> None:
+        """Notes a call that is not made for ``error``, unless the name alone is a reason."""
+        self.world.tools.check(self.owner.name, self.owner.spec.grants, name)
+        self.world.tools.refused(self.owner.name, name, error.code)
+
+    def _next_key(self) -> str:
+        """The idempotency key of the turn's next call: by agent, message and number, so that a turn that is run again
+        makes the same ones. A turn 0 counts as a message: an agent that starts anew means its calls anew."""
+        self._calls += 1
+        if self._message is None:
+            self._message = self.world.router.next_id() if self.delivery is None else self.delivery.id
+        return self.world.router.call_key(self.owner.name, self._message, self._calls)
 
     def call_tool(self, name: str, arguments: bytes) -> Answer:
         """Calls a tool now and waits for its result, until shortly before the deadline."""
-        return self.handles().wait_for(self._call(name, arguments), None, _tool_timeout())
+        return self.handles().wait_for(self._call(name, arguments), None, _TOOL_TIMEOUT)
 
     def tool_start(self, name: str, arguments: bytes, timeout: int) -> Answer:
         """Calls a tool now; answers a handle."""
         _check_timeout(timeout)
-        return self.handles().open(self._call(name, arguments), timeout, _tool_timeout())
+        return self.handles().open(self._call(name, arguments), timeout, _TOOL_TIMEOUT)
 
     def list_tools(self) -> Answer:
         """The granted tools."""
-        return jsontext.dumps(
-            [tool for tool in self.world.tools.describe() if self.owner.spec.grants.may_call(tool["name"])]
-        )
+        answer = self.world.tools.describe(self.owner.spec.grants)
+        return self.handles().wait_for(answer, None, _TOOL_TIMEOUT) if isinstance(answer, Pending) else answer
 
     def cancel(self, handle: int) -> Answer:
         """Gives up a handle."""
@@ -93,12 +99,8 @@ class WaitingCalls(TurnBase):
         return self.handles().wait(handles, timeout)
 
 
-def _ask_timeout() -> MessagingError:
-    return MessagingError("ask.timeout", "no reply in time")
-
-
-def _tool_timeout() -> ToolError:
-    return ToolError("tool.timeout", "the tool took too long")
+_ASK_TIMEOUT: Final = MessagingError("ask.timeout", "no reply in time")
+_TOOL_TIMEOUT: Final = ToolError("tool.timeout", "the tool took too long")
 
 
 def _check_timeout(timeout: int) -> None:

@@ -38,6 +38,7 @@ SECTIONS: Final = (
         again=True,
     ),
     Section("suspended", "Agents that wait for a tool", ("memory.suspended",), again=True),
+    Section("tools", "A tool of an MCP server", ("tools.measure", "tools.waiting")),
     Section("latency", "An ask, a millisecond after the last one", ("latency.measure",)),
     Section("cores", "Two guests that compute, on two cores", ("cores.measure",)),
     Section("kernels", "Guest code against native code", ("kernels.measure",)),
@@ -86,6 +87,9 @@ BARS: Final = (
     Bar("memory-c", "resident memory per idle agent in C, 10,000 agents", 24),
     Bar("suspended", "agents suspended in a tool call at once, in one process", 10_000, at_least=True),
     Bar("suspended-more-threads", "threads that they took", 0),
+    Bar("tool-call-more", "a call of an MCP tool by an agent: more than the bare SDK's", 200),
+    Bar("tool-waiting", "1,000 agents that wait for a tool of one second, all at once", 2),
+    Bar("tool-waiting-threads", "threads that they took", 0),
     Bar("latency-spinning-p99", "p99 of an ask beside two spinning guests, from when it was due", 15),
     Bar("startup", "a fresh process: import caxton, Host ready", 0.5),
 )

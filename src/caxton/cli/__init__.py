@@ -1,8 +1,10 @@
-"""The command line: ``caxton run``, ``inspect``, ``check``, ``demo``, ``bench``.
+"""The command line: ``caxton run``, ``inspect``, ``check``, ``up``, ``config``, ``tools``, ``mcp``, ``demo``,
+``bench``.
 
-From the bottom up: interrupts (signals), output (the two streams, JSON), clock; options (what the arguments mean),
-conversation (messages and their outcomes); run, inspect, check (the verbs); verbs (their arguments, for typer), entry
-(from arguments to an exit status, whatever happens).
+From the bottom up: interrupts (signals), output (the two streams, JSON), clock, person (questions at the terminal);
+options (what the arguments mean), conversation (messages and their outcomes), consent (calls that a person decides on);
+run, inspect, check, up, config, toolbox, tools, mcp (the verbs); app, verbs, verbs_host (their arguments, for typer),
+entry (from arguments to an exit status, whatever happens).
 """
 
 from caxton.cli.entry import main

@@ -33,6 +33,7 @@ class _State:
     """What there is one of in a process, as signals are."""
 
     received: int | None = None
+    forgiven = False
     blocking = False
     task: asyncio.Task[Any] | None = None
 
@@ -70,6 +71,7 @@ def handled(*, to_the_end: bool = False) -> Iterator[None]:
     """
     before: dict[int, Any] = {}
     _State.received = None
+    _State.forgiven = False
     with contextlib.suppress(ValueError):  # not the main thread: somebody else's signals
         for one in SIGNALS:
             if signal.getsignal(one) is not signal.SIG_IGN:
@@ -117,6 +119,13 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(watched())
 
 
+def forgive(grace: float) -> None:
+    """The signal that was received is what the work ends well with: it does not become the exit status. Cleaning up may
+    take ``grace`` seconds; another signal still ends the process at once."""
+    _State.forgiven = True
+    signal.setitimer(signal.ITIMER_REAL, grace)
+
+
 def _check_descriptors() -> None:
     """Raises what making an event loop would raise; a loop that is half made complains once more when it goes."""
     opened: list[int] = []
@@ -130,4 +139,4 @@ def _check_descriptors() -> None:
 
 def status() -> int | None:
     """The exit status that tells of the signal which was received; None where there was none."""
-    return None if _State.received is None else 128 + _State.received
+    return None if _State.received is None or _State.forgiven else 128 + _State.received

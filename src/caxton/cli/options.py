@@ -26,7 +26,8 @@ _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON."""
+    """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON;
+    ``config`` is the file that has the tools."""
 
     module: Path
     messages: Sequence[bytes]
@@ -37,6 +38,7 @@ class Job:
     seed: int | None
     clock: float | None
     json: bool
+    config: Path | None = None
 
 
 def invalid(message: str) -> HostError:
@@ -44,14 +46,14 @@ def invalid(message: str) -> HostError:
     return HostError("config.invalid", message)
 
 
-def path(text: str) -> Path:
-    """The module's path. Never text that is a module itself, which a Python program may pass.
+def path(text: str, what: str = "MODULE") -> Path:
+    """A file's path. Never text that is a module itself, which a Python program may pass.
 
     Raises:
         HostError: ``config.invalid``, it is empty.
     """
     if not text:
-        raise invalid("MODULE is empty")
+        raise invalid(f"{what} is empty")
     return Path(text)
 
 

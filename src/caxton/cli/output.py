@@ -14,13 +14,15 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from caxton.agents.spec import Usage
 from caxton.cli import interrupts
+from caxton.cli.held import Held
 from caxton.errors import CaxtonError
 from caxton.host.reference import Reply
 from caxton.text import safe
+from caxton.tools.policy.preview import without_blanks
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,7 +58,7 @@ class _Lines(logging.Handler):
         text = record.getMessage()
         if record.exc_info and record.exc_info[1] is not None:
             text = f"{text}: {describe(record.exc_info[1])}"
-        say(f"caxton: {record.levelname.lower()}: {safe(text)}")
+        remark(f"caxton: {record.levelname.lower()}: {safe(text)}")
 
 
 def describe(error: BaseException) -> str:
@@ -68,15 +70,48 @@ def describe(error: BaseException) -> str:
 
 
 def say(line: str) -> None:
-    """A line on standard error; if nobody takes it, it is lost."""
+    """A line on standard error, at once; if nobody takes it, it is lost."""
+    global _said
+    _said += 1
+    _write(line)
+
+
+def said() -> int:
+    """How many lines ``say`` has printed."""
+    return _said
+
+
+def remark(line: str) -> None:
+    """A line that may have an agent's words in it: on a terminal without long runs of blanks, and not while a question
+    is open, but after it."""
+    held.put(line)
+
+
+def _write_remark(line: str) -> None:
+    _write(without_blanks(line) if _is_seen() else line)
+
+
+def _write(line: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
 
+def _is_seen() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+_said = 0
+held: Final = Held(_write_remark)
+"""What ``remark`` prints, or is to print after a question."""
+
+
 def log(agent: str, level: str, line: str) -> None:
     """What an agent logs (a ``LogSink``)."""
-    say(f"{level}: {line}")
+    remark(f"{level}: {line}")
 
 
 def complain(error: CaxtonError, verb: str = "") -> None:

@@ -13,6 +13,7 @@ from caxton.errors import CaxtonError, exit_status
 from caxton.host.reference import AgentRef
 from caxton.host.runtime import Host
 from caxton.messages import agent_name
+from caxton.tools.settings import ToolSettings
 
 
 def run(job: Job) -> int:
@@ -35,7 +36,7 @@ async def _run(job: Job) -> int:
             output.complain(outcome.error, "run")
             status = status or exit_status(outcome.error.code)
 
-    async with Host(seed=job.seed, clock=clock, log=output.log) as host:
+    async with Host(seed=job.seed, clock=clock, log=output.log, tools=_tools(job)) as host:
         for name, answer in job.stubs.items():
             host.stub(name, answer)
         agent = await _spawn(host, job)
@@ -43,6 +44,14 @@ async def _run(job: Job) -> int:
         # A message's turn may have to wait for one of the agent's own before it.
         await converse(agent, job.messages, deadline, 2 * deadline, take)
     return status
+
+
+def _tools(job: Job) -> ToolSettings | None:
+    if job.config is None:
+        return None
+    from caxton.config import load
+
+    return load(job.config).tools
 
 
 async def _spawn(host: Host, job: Job) -> AgentRef:

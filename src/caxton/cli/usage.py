@@ -9,8 +9,8 @@ from typing import Any, Final
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
 
-VERBS: Final = ("run", "inspect", "check", "demo", "bench")
-LATER: Final = tuple("new build dev up config serve tell ask agents tools logs dead-letters top wit mcp".split())
+VERBS: Final = ("run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
+LATER: Final = tuple("new build dev serve tell ask agents logs dead-letters top wit".split())
 
 
 def check_verb(arguments: Sequence[str]) -> None:
@@ -24,7 +24,17 @@ def check_verb(arguments: Sequence[str]) -> None:
         return
     if verb in LATER:
         raise HostError("config.invalid", f"'caxton {verb}' comes with a later version")
-    raise HostError("config.invalid", f"no such command {safe_name(verb)}{_meant(verb, VERBS)}")
+    check_known(verb, VERBS)
+
+
+def check_known(verb: str, known: Sequence[str]) -> None:
+    """Refuses a verb, or one below a verb, that there is not.
+
+    Raises:
+        HostError: ``config.invalid``, with the nearest one.
+    """
+    if verb not in known:
+        raise HostError("config.invalid", f"no such command {safe_name(verb)}{meant(verb, known)}")
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -34,7 +44,8 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in options or has_value
 
 
-def _meant(given: str, known: Sequence[str]) -> str:
+def meant(given: str, known: Sequence[str]) -> str:
+    """The nearest of the names that there are, as the end of a line; "" where none is near."""
     names = {name.lstrip("-"): name for name in known}
     wanted = given.lstrip("-")
     # A single letter is what is left of a long option with one dash: -fuel is read as -f -u -e -l.
@@ -50,6 +61,6 @@ def explain(error: Any) -> str:
     if option is not None and hasattr(error, "possibilities"):
         names = [] if context is None else [name for one in context.command.params for name in one.opts]
         known = [name for name in [*names, "--help"] if name.startswith("-")]
-        return f"no such option {safe_name(option)}{_meant(option, known)}"
+        return f"no such option {safe_name(option)}{meant(option, known)}"
     text = " ".join(str(error.format_message()).split())
     return safe(text[:1].lower() + text[1:].removesuffix("."), 1000)

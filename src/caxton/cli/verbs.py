@@ -1,108 +1,23 @@
-"""The verbs and their arguments, as typer reads them.
-
-A verb's function does nothing yet: it answers with what is to be done, so that arguments are read in one place and
-work, with its errors and signals, is done in another (entry.py). What a verb needs is imported when it is named.
-"""
+"""The verbs that need no configuration file: their arguments, their help, and what reads them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
-from caxton.cli.usage import LATER
-
-Work: TypeAlias = Callable[[], int]
-"""Does what the arguments asked for, and answers the exit status."""
-
-_ORDER: Final = "caxton.order"
-
-
-def _example(*lines: str) -> str:
-    """The end of a help page; the control character keeps the lines as they are."""
-    return "\b\n" + "\n".join(("Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)))
-
-
-class _AsGiven:
-    """Takes a parameter's texts as they are, in the place of typer's own conversion.
-
-    That one imports pydantic, a fifth of the time that ``caxton run`` would take. Every parameter here is text
-    until options.py reads it, so there is nothing to convert.
-    """
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """The value; an empty list's is no value."""
-        return () if value is None and (param.multiple or param.nargs == -1) else value
-
-
-def _as_given(parameters: list[Any]) -> list[Any]:
-    for parameter in parameters:
-        if hasattr(parameter, "_runtime_param"):
-            parameter._runtime_param = _AsGiven()
-    return parameters
-
-
-class _Verbs(TyperGroup):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _as_given(super().get_params(ctx))
-
-
-class _Verb(TyperCommand):
-    """A command that remembers in which order its options stand."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        return _as_given(super().get_params(ctx))
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[_ORDER] = [parameter.name for parameter in order]
-        return super().parse_args(ctx, args)
-
-
-app: Final = typer.Typer(
-    name="caxton",
-    cls=_Verbs,
-    help="Runs agents that you did not write: each a WebAssembly instance of its own, with isolated memory.",
-    epilog=_example("caxton run upper.wat --message hello") + f"\n\nTo come: {', '.join(LATER)}.",
-    subcommand_metavar="VERB [ARGUMENTS]",
-    add_completion=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        import caxton
-        from caxton.cli import output
-
-        output.put(f"caxton {caxton.__version__}\n".encode())
-        raise typer.Exit
-
-
-@app.callback()
-def _caxton(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    """The options of no verb."""
-
+from caxton.cli.app import ORDER, Verb, Work, app, example, json_option
 
 _Module = Annotated[
     str, typer.Argument(metavar="MODULE", show_default=False, help="A WebAssembly module: .wasm, or .wat text.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command(
-    cls=_Verb,
+    cls=Verb,
     short_help="Run one agent, deliver messages to it, print its responses.",
-    epilog=_example(
+    epilog=example(
         "caxton run upper.wat --message hello",
         "date | caxton run clock.wasm --message-file - --memory 16MiB --deadline 500ms",
         "caxton run planner.wasm --message now --stub time.now=now.json --param style=short",
@@ -138,8 +53,8 @@ def run(
             metavar="TIME", help="RFC 3339 time at which the agent's clock begins; it moves while the agent waits."
         ),
     ] = None,
-    config: Annotated[str | None, typer.Option(metavar="FILE", help="Comes with a later version.")] = None,
-    json: _Json = False,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help="A file with tools, such as caxton.toml.")] = None,
+    json: json_option = False,
 ) -> Work:
     """Run one agent: deliver messages to it in turn, and print its responses.
 
@@ -149,8 +64,6 @@ def run(
     from caxton.cli import options
     from caxton.cli.run import run as work
 
-    if config is not None:
-        raise options.invalid("--config comes with a later version")
     stubs = options.stubs(stub or ())
     limits = options.limits(memory, fuel, deadline)
     job = options.Job(
@@ -163,17 +76,18 @@ def run(
         clock=None if clock is None else options.moment(clock),
         messages=options.messages(_order(context), message or (), message_file or (), int(limits.message)),
         json=json,
+        config=None if config is None else options.path(config, "--config"),
     )
     return functools.partial(work, job)
 
 
 def _order(context: typer.Context) -> list[str]:
-    found: list[str] = context.meta[_ORDER]
+    found: list[str] = context.meta[ORDER]
     return [name for name in found if name in ("message", "message_file")]
 
 
-@app.command(cls=_Verb, short_help="Show what a module is made of.", epilog=_example("caxton inspect upper.wasm"))
-def inspect(module: _Module, json: _Json = False) -> Work:
+@app.command(cls=Verb, short_help="Show what a module is made of.", epilog=example("caxton inspect upper.wasm"))
+def inspect(module: _Module, json: json_option = False) -> Work:
     """Show what a module is made of: its ABI, imports, exports, memories, size, hash and debug information."""
     from caxton.cli.inspect import inspect as work
     from caxton.cli.options import path
@@ -181,8 +95,8 @@ def inspect(module: _Module, json: _Json = False) -> Work:
     return functools.partial(work, path(module), json=json)
 
 
-@app.command(cls=_Verb, short_help="Tell whether a module keeps the ABI.", epilog=_example("caxton check upper.wasm"))
-def check(module: _Module, json: _Json = False) -> Work:
+@app.command(cls=Verb, short_help="Tell whether a module keeps the ABI.", epilog=example("caxton check upper.wasm"))
+def check(module: _Module, json: json_option = False) -> Work:
     """Tell point by point whether a module keeps the ABI of an agent."""
     from caxton.cli.check import check as work
     from caxton.cli.options import path
@@ -191,9 +105,9 @@ def check(module: _Module, json: _Json = False) -> Work:
 
 
 @app.command(
-    cls=_Verb,
+    cls=Verb,
     short_help="Watch agents work, and hostile ones being contained.",
-    epilog=_example("caxton demo", "caxton demo README.md --agents 500"),
+    epilog=example("caxton demo", "caxton demo README.md --agents 500"),
 )
 def demo(
     files: Annotated[
@@ -201,7 +115,7 @@ def demo(
         typer.Argument(metavar="FILE", help="Text to work on; by default the documents of the project."),
     ] = None,
     agents: Annotated[str | None, typer.Option(metavar="N", help="Agents that count words. [default: 300]")] = None,
-    json: _Json = False,
+    json: json_option = False,
 ) -> Work:
     """Watch some hundreds of agents work on real text, and hostile ones being contained."""
     from caxton.cli.demo import demo as work
@@ -211,7 +125,7 @@ def demo(
 
 
 @app.command(
-    cls=_Verb,
+    cls=Verb,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,  # it has its own
 )

@@ -7,37 +7,38 @@ import functools
 import os
 import random
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self
 
 from caxton.agents.agent import Agent
 from caxton.agents.grants import Grants
-from caxton.agents.lifecycle import Verdict
 from caxton.agents.ports import Clock
 from caxton.agents.spec import Limits, Restart, Spec
 from caxton.agents.turn import World
 from caxton.agents.units import count, size
-from caxton.errors import AgentError, CaxtonError, HostError
+from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
 from caxton.host.loading import Loader, Source, check_features, guest_limits
 from caxton.host.logs import LogSink, agent_log, to_logging
 from caxton.host.memory import MemoryBudget
 from caxton.host.reference import AgentRef
 from caxton.host.scheduler import LoopScheduler
+from caxton.host.starting import DEFAULT, Starting, Supervision, make_spec
 from caxton.host.statistics import HostStatistics, host_statistics
+from caxton.host.toolbelt import Toolbelt
+from caxton.host.tooling import Tooling
 from caxton.messages import AgentName, agent_name
 from caxton.routing.router import DeadLetter, Router
 from caxton.sandbox.module import Module
-from caxton.supervision.policy import Decision, Policy
-from caxton.tools.functions import FunctionTools, make_tool
+from caxton.tools.settings import ToolSettings
 
-F = TypeVar("F", bound=Callable[..., Any])
-_VERDICTS = {Decision.RESTART: Verdict.RESTART, Decision.STOP: Verdict.STOP, Decision.FAIL: Verdict.FAIL}
+if TYPE_CHECKING:
+    from caxton.config import Configuration
 
 
-class Host:
+class Host(Toolbelt):
     """Runs agents, in one process and on one event loop::
 
         async with caxton.Host() as host:
@@ -51,6 +52,8 @@ class Host:
         seed: makes the agents' random numbers repeatable.
         clock: another clock than the event loop's (``caxton.testing`` has one).
         log: takes what agents log: their name, the level, the line; by default Python's ``logging``.
+        tools: what built-in tools and MCP servers are set up with (``ToolSettings()`` is a set-up, too); by default
+            there are none.
 
     Raises:
         HostError: ``config.invalid``, an argument will not do.
@@ -64,22 +67,33 @@ class Host:
         seed: int | None = None,
         clock: Clock | None = None,
         log: LogSink | None = None,
+        tools: ToolSettings | None = None,
     ) -> None:
         self._memory_limit = None if memory is None else size(memory, "memory")
         self._workers = count(workers if workers is not None else (os.cpu_count() or 1), "workers", 1, 1024)
         self._seed = seed
         self._given_clock = clock
         self._sink = log or to_logging
-        self._tools = FunctionTools()
+        self._tooling = Tooling(tools)
+        self._configured: Configuration | None = None
         self._last_parts: tuple[Limits | None, Grants | None, Restart | None] = (None, None, None)
-        self._last_spec = _DEFAULT
+        self._last_spec = DEFAULT
         self._entered = False
         self._closed = False
 
     @classmethod
     def from_config(cls, path: str | Path) -> Host:
-        """A host as ``caxton.toml`` describes it. Not there yet: it is refused, not ignored."""
-        raise HostError("config.invalid", "configuration files come with a later version; use caxton.Host()")
+        """A host as ``caxton.toml`` describes it; its agents start when it is entered.
+
+        Raises:
+            HostError: ``config.invalid``: where the first mistake is, and how many there are.
+        """
+        from caxton.config import load
+
+        found = load(path)
+        host = cls(memory=found.host.memory, workers=found.host.workers, seed=found.host.seed, tools=found.tools)
+        host._configured = found
+        return host
 
     # ---- life -----------------------------------------------------------------------------------------------------
 
@@ -94,8 +108,25 @@ class Host:
         self._budget = MemoryBudget(self._memory_limit, self._workers + 1)
         self._loader = Loader()
         self._randoms: dict[AgentName, random.Random] = {}
-        self._world = World(self.router, self._tools, self.clock, agent_log(self._sink), self._random)
+        try:
+            tools = await self._tooling.open(self.clock, self.router)
+        except BaseException:
+            self._closed = True
+            raise
+        self._world = World(self.router, tools, self.clock, agent_log(self._sink), self._random)
+        if self._configured is not None:
+            await self._start_configured(self._configured)
         return self
+
+    async def _start_configured(self, configuration: Configuration) -> None:
+        """Starts the agents of a configuration, all or none."""
+        from caxton.host.configured import start_agents
+
+        try:
+            await start_agents(self, configuration)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -111,7 +142,7 @@ class Host:
     async def _close(self) -> None:
         for agent in self.router:
             await AgentRef(self, agent).stop()
-        await self._tools.close()
+        await self._tooling.close()
         await self._loader.close()
         await self._scheduler.close()
 
@@ -179,7 +210,7 @@ class Host:
         parts = (limits, grants, restart)
         if params is None and all(a is b for a, b in zip(parts, self._last_parts, strict=True)):
             return self._last_spec
-        spec = _spec(limits, grants, restart, params)
+        spec = make_spec(limits, grants, restart, params)
         if params is None:
             self._last_parts, self._last_spec = parts, spec
         return spec
@@ -200,10 +231,10 @@ class Host:
             instantiate=functools.partial(module.guest, limits),
             scheduler=self._scheduler,
             budget=self._budget,
-            supervise=_Supervision(spec.restart, self.clock),
+            supervise=Supervision(spec.restart, self.clock),
         )
         self.router.add(agent)
-        starting = _Starting(self.loop)
+        starting = Starting(self.loop)
         agent.on_started = starting
         agent.start()
         try:
@@ -233,108 +264,15 @@ class Host:
     def statistics(self) -> HostStatistics:
         """A snapshot of the host."""
         self._check_running()
-        return host_statistics(list(self.router), self._budget.used, self._budget.limit, self.router.dead_letter_count)
+        return host_statistics(
+            list(self.router),
+            self._budget.used,
+            self._budget.limit,
+            self.router.dead_letter_count,
+            self._tooling.calls_under_way,
+        )
 
     def dead_letters(self) -> list[DeadLetter]:
         """What could not be delivered, oldest first; the last thousand, 16 MiB at most."""
         self._check_running()
         return self.router.dead_letters()
-
-    # ---- tools ----------------------------------------------------------------------------------------------------
-
-    @overload
-    def tool(self, function: F, /) -> F: ...
-
-    @overload
-    def tool(
-        self, function: None = None, /, *, name: str | None = None, description: str | None = None
-    ) -> Callable[[F], F]: ...
-
-    def tool(self, function: Any = None, /, *, name: str | None = None, description: str | None = None) -> Any:
-        """Makes a typed Python function a tool that agents can be granted::
-
-            @host.tool
-            def add(a: int, b: int) -> int: ...
-
-            @host.tool(name="time.now")
-            async def now() -> str: ...
-
-        Raises:
-            HostError: ``config.invalid``, the name is taken or will not do, or a type is not JSON's.
-        """
-
-        def register(found: F) -> F:
-            self._tools.add(make_tool(found, name, description))
-            return found
-
-        return register if function is None else register(function)
-
-    def stub(self, name: str, answer: bytes) -> None:
-        """Makes a tool known that takes any arguments and always gives the same JSON: to try an agent with, where the
-        real tool is not at hand.
-
-        Raises:
-            HostError: ``config.invalid``, the name will not do or is taken, or ``answer`` is no JSON.
-        """
-        self._tools.add_stub(name, answer)
-
-
-class _Supervision:
-    """What follows when an instance of one agent ends, by its restart policy."""
-
-    __slots__ = ("_clock", "_policy", "_restart")
-
-    def __init__(self, restart: Restart, clock: Clock) -> None:
-        self._restart = restart
-        self._clock = clock
-        self._policy: Policy | None = None
-
-    def __call__(self, agent: Agent, *, normally: bool) -> Verdict:
-        """Decides."""
-        if self._policy is None:
-            self._policy = Policy(self._restart)
-        return _VERDICTS[self._policy.ended(self._clock.monotonic(), normally=normally)]
-
-
-class _Starting:
-    """Waits for an agent's turn 0, which most often is over before anybody waits."""
-
-    __slots__ = ("_done", "_future", "_loop", "error")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future: asyncio.Future[None] | None = None
-        self._done = False
-        self.error: CaxtonError | None = None
-
-    def __call__(self, error: CaxtonError | None) -> None:
-        """Turn 0 is over."""
-        self.error = error
-        self._done = True
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self) -> None:
-        """Waits until then."""
-        if not self._done:
-            self._future = self._loop.create_future()
-            await self._future
-
-
-def _spec(
-    limits: Limits | None, grants: Grants | None, restart: Restart | None, params: Mapping[str, Any] | None
-) -> Spec:
-    if limits is None and grants is None and restart is None and params is None:
-        return _DEFAULT
-    for value, kind in ((limits, Limits), (grants, Grants), (restart, Restart)):
-        if value is not None and not isinstance(value, kind):
-            raise HostError("config.invalid", f"{kind.__name__.lower()} is a caxton.{kind.__name__}")
-    return Spec(
-        limits or _DEFAULT.limits,
-        grants or _DEFAULT.grants,
-        restart or _DEFAULT.restart,
-        {} if params is None else params,
-    )
-
-
-_DEFAULT = Spec()

@@ -40,6 +40,7 @@ class LoopScheduler:
         self._loop = loop
         self._steps: deque[Callable[[], None]] = deque()
         self._draining = False
+        self.inside = False
         self._round = 0
         self._round_began = 0.0
         self._in_round = False
@@ -59,6 +60,16 @@ class LoopScheduler:
         if not self._draining:
             self._draining = True
             self._loop.call_soon(self._drain)
+
+    def resume(self, step: Callable[[], None]) -> None:
+        """Runs ``step`` now where no turn is inside and nobody else is ready before it, else soon."""
+        if self.inside or self._draining:
+            self.ready(step)
+            return
+        try:
+            step()
+        except Exception:
+            _log.exception("a step failed")
 
     def at_once(self, last_round: int) -> int:
         """The number of this round of the event loop, if a turn may begin inside its caller, who then needs no further

@@ -56,6 +56,7 @@ class HostStatistics:
             host added to pass messages through, which ``AgentStatistics.memory`` counts.
         turns, traps, restarts, fuel: sums over the agents that are there.
         dead_letters: envelopes that could not be delivered, since the host began.
+        tool_calls: calls of tools that go on.
     """
 
     agents: int
@@ -67,6 +68,7 @@ class HostStatistics:
     restarts: int
     fuel: int
     dead_letters: int
+    tool_calls: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON-ready data."""
@@ -96,7 +98,9 @@ def agent_statistics(agent: Agent) -> AgentStatistics:
     )
 
 
-def host_statistics(agents: list[Agent], memory: int, memory_limit: int, dead_letters: int) -> HostStatistics:
+def host_statistics(
+    agents: list[Agent], memory: int, memory_limit: int, dead_letters: int, tool_calls: int
+) -> HostStatistics:
     """A snapshot of a host."""
     states: dict[str, int] = {}
     for agent in agents:
@@ -111,4 +115,5 @@ def host_statistics(agents: list[Agent], memory: int, memory_limit: int, dead_le
         restarts=sum(agent.counters.restarts for agent in agents),
         fuel=sum(agent.counters.fuel for agent in agents),
         dead_letters=dead_letters,
+        tool_calls=tool_calls,
     )

@@ -13,8 +13,8 @@ from caxton.agents.delivery import Delivery
 from caxton.agents.ports import Clock
 from caxton.agents.spec import Cost
 from caxton.agents.waiting import Answered, Pending
-from caxton.errors import AgentError, AgentFailed, CaxtonError
-from caxton.messages import HOST, NEGATIVE, AgentName, Envelope, Performative, parse_time
+from caxton.errors import AgentError, AgentFailed, CaxtonError, MessagingError
+from caxton.messages import HOST, NEGATIVE, TOOL_PREFIX, AgentName, Envelope, Performative, parse_time
 from caxton.routing.subscriptions import Subscriptions
 from caxton.text import safe_name
 
@@ -75,10 +75,13 @@ class Router:
         self.next_id = self._ids.__next__
         """A number for an envelope."""
         self._secret = secrets.token_hex(8)
+        self._run = secrets.token_hex(8)  # names this host's calls among those of others; no secret
         self._dead: deque[DeadLetter] = deque()
         self._dead_bytes = 0
         self.dead_letter_count = 0
         self.on_dead_letter: Callable[[DeadLetter], None] | None = None
+        self.on_tool: Callable[[Envelope, AgentName], None] | None = None
+        """Takes envelopes to ``tool:NAME``."""
 
     # ---- names ----------------------------------------------------------------------------------------------------
 
@@ -132,12 +135,21 @@ class Router:
         delivered = True
         for receiver in envelope.receiver:
             try:
+                if self.on_tool is not None and receiver.startswith(TOOL_PREFIX):
+                    if expires is not None and expires <= self._clock.monotonic():
+                        raise MessagingError("ask.timeout", "its reply-by has passed")
+                    self.on_tool(envelope, receiver)
+                    continue
                 self.get(receiver).post(Delivery(envelope, receiver, None, None, expires))
             except CaxtonError as error:
                 delivered = False
                 self.dead_letter(envelope, receiver, error.code)
                 self._tell_sender(envelope, error)
         return delivered
+
+    def call_key(self, agent: AgentName, message: int, number: int) -> str:
+        """The idempotency key of the tool call that is number ``number`` of the turn for envelope ``message``."""
+        return f"{self._run}-{agent}-{message}-{number}"
 
     def _expiry(self, reply_by: str) -> float:
         """When an envelope's ``reply-by`` is, on the monotonic clock."""

@@ -18,7 +18,16 @@ from typing import Any, Final
 from caxton import jsontext
 from caxton.agents.ports import Answer, Services
 from caxton.agents.waiting import Answered, Pending
-from caxton.errors import FAILED, NOT_FOUND, CaxtonError, LimitError, MessagingError, ProtocolError, host_call_number
+from caxton.errors import (
+    FAILED,
+    NOT_FOUND,
+    CaxtonError,
+    LimitError,
+    MessagingError,
+    ProtocolError,
+    ToolError,
+    host_call_number,
+)
 from caxton.messages import META_LIMIT
 from caxton.sandbox.native import ffi, shim
 from caxton.sandbox.signature import function
@@ -118,7 +127,9 @@ class HostCalls:
             performative = str(reply.performative)
             self._keep(reply.payload, number=number, code=code, performative=performative, headers=headers)
         else:
-            self._keep(outcome.message.encode(), number=number, code=outcome.code, retryable=outcome.retryable)
+            said = outcome.payload if isinstance(outcome, ToolError) else None
+            data = outcome.message.encode() if said is None else said
+            self._keep(data, number=number, code=outcome.code, retryable=outcome.retryable)
         return number
 
     def _keep(self, data: bytes, **info: Any) -> None:
@@ -230,11 +241,21 @@ def _ask_start(g: HostCalls, s: Services, to: int, to_len: int, ptr: int, length
 
 
 def _call_tool(g: HostCalls, s: Services, name: int, name_len: int, ptr: int, length: int) -> Answer:
-    return s.call_tool(g.text(name, name_len), g.payload(ptr, length))
+    tool = g.text(name, name_len)
+    return s.call_tool(tool, _arguments(g, s, tool, ptr, length))
 
 
 def _tool_start(g: HostCalls, s: Services, name: int, name_len: int, ptr: int, length: int, timeout: int) -> Answer:
-    return s.tool_start(g.text(name, name_len), g.payload(ptr, length), timeout)
+    tool = g.text(name, name_len)
+    return s.tool_start(tool, _arguments(g, s, tool, ptr, length), timeout)
+
+
+def _arguments(g: HostCalls, s: Services, tool: str, ptr: int, length: int) -> bytes:
+    try:
+        return g.payload(ptr, length)
+    except LimitError as error:
+        s.tool_refused(tool, error)
+        raise
 
 
 def _wait(g: HostCalls, s: Services, ptr: int, count: int, timeout: int) -> Answer:

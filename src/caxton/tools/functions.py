@@ -6,28 +6,27 @@ function runs on the event loop; a plain one on a thread, so that it may block.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 import inspect
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from caxton import jsontext
-from caxton.agents.waiting import Pending
 from caxton.errors import CaxtonError, HostError, ToolError
 from caxton.messages import AgentName
 from caxton.text import safe, safe_name
+from caxton.tools.provider import RESULT_LIMIT, Call, ToolInfo
 from caxton.tools.threads import Threads
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-RESULT_LIMIT: Final = 8 << 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+_SAID: Final = 1 << 16
 _log = logging.getLogger("caxton.tools")
 
 
@@ -93,93 +92,43 @@ def _arguments(label: str, function: Callable[..., Any]) -> tuple[type[BaseModel
 
 
 class FunctionTools:
-    """The tools of one host (the ``Tools`` of agents/ports.py)."""
+    """The functions of one host (a ``Provider``)."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
-        self._stubs: dict[str, bytes] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         self._threads: Threads | None = None
 
     def add(self, tool: Tool) -> None:
-        """Makes a tool known.
-
-        Raises:
-            HostError: ``config.invalid``, there is one of that name.
-        """
-        self._check_new(tool.name)
+        """Makes a tool known. There must be none of that name."""
         self._tools[tool.name] = tool
 
-    def add_stub(self, name: str, answer: bytes) -> None:
-        """Makes a tool known that takes any arguments and always gives the same JSON, ``answer``.
+    def owns(self, name: str) -> bool:
+        """Whether there is such a function."""
+        return name in self._tools
+
+    async def tools(self) -> Sequence[ToolInfo]:
+        """All of them."""
+        return [ToolInfo(tool.name, tool.description, tool.schema) for tool in self._tools.values()]
+
+    async def call(self, call: Call) -> bytes:
+        """Calls a function: a coroutine here, a plain one on a thread.
 
         Raises:
-            HostError: ``config.invalid``, the name will not do or is taken, or ``answer`` is no JSON.
+            ToolError: ``tool.bad-arguments``, ``tool.failed``.
         """
-        self._check_new(check_name(name))
-        try:
-            jsontext.loads(answer)
-        except jsontext.InvalidJson as error:
-            raise HostError("config.invalid", f"the answer of {name}: {error}") from None
-        self._stubs[name] = answer
-
-    def _check_new(self, name: str) -> None:
-        if self.knows(name):
-            raise HostError("config.invalid", f"there is a tool {name} already")
-
-    def knows(self, name: str) -> bool:
-        """Whether there is such a tool."""
-        return name in self._tools or name in self._stubs
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Every tool as MCP lists one: name, description, inputSchema."""
-        return [
-            {"name": tool.name, "description": tool.description, "inputSchema": tool.schema}
-            for tool in self._tools.values()
-        ] + [{"name": name, "description": "", "inputSchema": {"type": "object"}} for name in self._stubs]
-
-    def call(self, agent: AgentName, name: str, arguments: dict[str, Any]) -> Pending:
-        """Starts a call.
-
-        Raises:
-            ToolError: ``tool.bad-arguments``.
-        """
-        if name in self._stubs:
-            stubbed = Pending()
-            stubbed.resolve(self._stubs[name])
-            return stubbed
-        from pydantic import ValidationError
-
-        tool = self._tools[name]
-        try:
-            model = tool.arguments.model_validate(arguments)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ToolError("tool.bad-arguments", f"{name}: {safe_name(where)}: {first['msg']}") from None
-        values = {str(info.alias): getattr(model, field) for field, info in type(model).model_fields.items()}
-        pending = Pending()
-        task = asyncio.get_running_loop().create_task(self._run(agent, tool, values, pending))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        pending.on_cancel(lambda: _cancel(task))
-        return pending
-
-    async def _run(self, agent: AgentName, tool: Tool, values: dict[str, Any], pending: Pending) -> None:
+        tool = self._tools[call.tool]
+        values = _checked(tool, call.arguments)
         try:
             if tool.is_async:
                 result = await tool.function(**values)
             else:
-                result = await self._on_thread(agent, tool.function, values)
-            pending.resolve(_encode(tool.name, result))
-        except asyncio.CancelledError:
-            pending.resolve(ToolError("tool.failed", f"{tool.name} was cancelled"))
-            raise
+                result = await self._on_thread(call.agent, tool.function, values)
         except CaxtonError as error:
-            pending.resolve(error if isinstance(error, ToolError) else ToolError("tool.failed", error.message))
+            raise error if isinstance(error, ToolError) else ToolError("tool.failed", error.message) from error
         except (Exception, SystemExit) as error:  # a tool that exits ends its call, not the host
-            pending.resolve(ToolError("tool.failed", f"{tool.name}: {type(error).__name__}: {_said(error)}"))
             _log.warning("the tool %s failed", tool.name, exc_info=True)
+            raise ToolError("tool.failed", f"{tool.name}: {type(error).__name__}: {_said(error)}") from None
+        return _encode(tool.name, result)
 
     async def _on_thread(self, agent: AgentName, function: Callable[..., Any], values: dict[str, Any]) -> Any:
         if self._threads is None:
@@ -188,32 +137,40 @@ class FunctionTools:
         return await self._threads.call(agent, functools.partial(context.run, _called, function, values))
 
     async def close(self) -> None:
-        """Cancels the calls that still run. A plain function cannot be stopped: it is not waited for."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Takes no more calls. A plain function cannot be stopped: it is not waited for."""
         if self._threads is not None:
             self._threads.close()
 
 
+def _checked(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The values that the function gets."""
+    from pydantic import ValidationError
+
+    try:
+        model = tool.arguments.model_validate(arguments)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ToolError("tool.bad-arguments", f"{tool.name}: {safe_name(where)}: {first['msg']}") from None
+    return {str(info.alias): getattr(model, field) for field, info in type(model).model_fields.items()}
+
+
 def _called(function: Callable[..., Any], values: dict[str, Any]) -> Any:
-    """Calls a plain function. No future can hold a ``StopIteration``: nobody would ever hear of it."""
+    """Calls a plain function. What would mean something else to whoever waits for it becomes an error like any other:
+    no future can hold a ``StopIteration``, and the rest would end the caller's task, or the host."""
     try:
         return function(**values)
-    except StopIteration as error:
-        raise RuntimeError("the function raised StopIteration") from error
+    except BaseException as error:
+        if isinstance(error, Exception) and not isinstance(error, StopIteration):
+            raise
+        raise RuntimeError(f"the function raised {type(error).__name__}") from error
 
 
 def _said(error: BaseException) -> str:
     try:
-        return safe(str(error), 1000)
+        return str(error)[:_SAID]  # whole, as far as anybody will see: secrets are still to be taken out of it
     except Exception:  # its __str__ is the tool's too
         return "(it cannot be told)"
-
-
-def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
 
 
 def _encode(name: str, result: Any) -> bytes:

@@ -1,0 +1,73 @@
+"""What a configuration file says, checked: plain data for the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from caxton.agents.grants import Grants
+from caxton.agents.spec import Limits, Restart
+from caxton.messages import AgentName
+from caxton.tools.settings import ToolSettings
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """The host's own settings.
+
+    Attributes:
+        data: the directory for what outlives the host; it need not be there yet.
+        memory: bytes that all agents may have in sum; None: as the host decides.
+        workers: threads for turns that compute long; None: as the host decides.
+        seed: makes the agents' random numbers repeatable.
+        secrets: the file of secrets; None: there is none.
+    """
+
+    data: Path
+    memory: int | None = None
+    workers: int | None = None
+    seed: int | None = None
+    secrets: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """One agent: what ``Host.spawn`` takes, and how it is shown to MCP clients.
+
+    Attributes:
+        module, sha256: one of both is there: a file, or the hash (lower case) of a module in the data directory.
+        params: JSON that the agent reads with ``context``.
+        features: WebAssembly proposals that the module needs.
+        expose: MCP clients of the host see the agent as a tool, with ``description`` and ``input_schema`` (a JSON
+            Schema; None: it takes a text).
+    """
+
+    name: AgentName
+    module: Path | None = None
+    sha256: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    grants: Grants = field(default_factory=Grants)
+    restart: Restart = field(default_factory=Restart)
+    features: tuple[str, ...] = ()
+    description: str = ""
+    input_schema: Mapping[str, Any] | None = None
+    expose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A whole configuration. ``path`` is the file's; all paths are absolute."""
+
+    path: Path
+    host: HostSettings
+    tools: ToolSettings
+    agents: tuple[AgentSettings, ...] = ()
+
+    def module_of(self, agent: AgentSettings) -> Path:
+        """The file of an agent's module. Of a stored one the hash is still to be checked."""
+        if agent.module is not None:
+            return agent.module
+        return self.host.data / "modules" / f"{agent.sha256}.wasm"

@@ -1,0 +1,94 @@
+"""Reading a configuration file: whatever the path names, it takes bounded time and memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from caxton.config.locate import MAX_DEPTH, Lines, TooDeep, locate
+from caxton.config.problems import Problems
+
+SIZE_LIMIT: Final = 1 << 20
+"""Bytes that a configuration file may have."""
+
+_CHUNK: Final = 1 << 16
+_PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that has been read: its values, and on which line each stands."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    lines: Lines = field(default_factory=lambda: Lines({}))
+
+
+class _Refused(Exception):
+    """The file cannot be a configuration; the message says why."""
+
+
+def read(path: Path, problems: Problems) -> Document | None:
+    """The file's values; None where there are none, and a problem that says why."""
+    try:
+        data = _bytes(path)
+    except (OSError, ValueError, _Refused) as error:
+        problems.add(None, "", getattr(error, "strerror", None) or str(error))
+        return None
+    return parse(data, problems)
+
+
+def _bytes(path: Path) -> bytes:
+    # A pipe without a writer would block for ever here: not waiting costs a regular file nothing.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise _Refused("it is a directory")
+        if not stat.S_ISREG(found.st_mode):
+            raise _Refused("it is not a regular file")
+        data = b""
+        while len(data) <= SIZE_LIMIT:
+            chunk = os.read(descriptor, _CHUNK)
+            if not chunk:
+                return data
+            data += chunk
+        raise _Refused(f"it has more than {SIZE_LIMIT >> 20} MiB")
+    finally:
+        os.close(descriptor)
+
+
+def parse(data: bytes, problems: Problems) -> Document | None:
+    """The values of a file's bytes; None where they are no TOML, and a problem that says where."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problems.add(data.count(b"\n", 0, error.start) + 1, "", "not UTF-8")
+        return None
+    if text.startswith("\ufeff"):
+        problems.add(1, "", "begins with a byte order mark; save it as UTF-8 without one")
+        return None
+    try:
+        lines = locate(text)
+        return Document(tomllib.loads(text), lines)
+    except TooDeep as error:
+        problems.add(error.line, "", f"more than {MAX_DEPTH} levels")
+    except RecursionError:
+        problems.add(None, "", "nested too deeply")
+    except ValueError as error:  # tomllib's own, and Python's for numbers of a thousand digits
+        problems.add(*_mistake(str(error), text))
+    return None
+
+
+def _mistake(message: str, text: str) -> tuple[int | None, str, str]:
+    """The line and the words of an error of Python's reader."""
+    place = _PLACE.search(message)
+    if place is None:
+        return None, "", f"not TOML: {message}"
+    line = int(place[1]) if place[1] else text.count("\n") + (not text.endswith("\n"))
+    words = message[: place.start()]
+    return max(line, 1), "", f"not TOML: {words[:1].lower()}{words[1:]}"

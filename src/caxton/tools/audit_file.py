@@ -1,0 +1,257 @@
+"""The audit's database: SQLite, with one host that writes and any number of others that read.
+
+The file belongs to the user and is closed to everybody else. It is taken for an audit only if it has exactly the tables
+that are made here: a database with a trigger or a view in it would run what somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from caxton.errors import HostError
+from caxton.text import safe, safe_name
+from caxton.tools.audit import Entry
+
+_COLUMNS: Final = "time agent tool arguments rule outcome duration key result tokens"
+_values: Final = attrgetter(*_COLUMNS.split())
+_FIRST_TABLE: Final = (
+    "CREATE TABLE calls (id INTEGER PRIMARY KEY, refused INTEGER NOT NULL, time INTEGER NOT NULL, agent TEXT NOT NULL, "
+    "tool TEXT NOT NULL, arguments TEXT NOT NULL, rule TEXT NOT NULL, outcome TEXT NOT NULL, duration REAL NOT NULL, "
+    "key TEXT NOT NULL, result INTEGER NOT NULL)"
+)
+_INDEX: Final = "CREATE INDEX calls_by_kind ON calls (refused, id)"
+_TOKENS: Final = "tokens INTEGER NOT NULL DEFAULT 0"
+_TABLE: Final = f"{_FIRST_TABLE[:-1]}, {_TOKENS})"  # as SQLite writes it where the column was added
+_SCHEMA: Final = frozenset({_TABLE, _INDEX})
+_FIRST_SCHEMA: Final = frozenset({_FIRST_TABLE, _INDEX})
+"""Of databases that were made before entries had tokens."""
+
+# All rows in one step: the thread keeps the interpreter's lock away from the event loop once, not once a row.
+_INSERT: Final = (
+    "INSERT INTO calls (refused, time, agent, tool, arguments, rule, outcome, duration, key, result, tokens) SELECT "
+    "json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), "
+    "json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), "
+    "json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), "
+    "json_extract(value, '$[9]'), json_extract(value, '$[10]') FROM json_each(?)"
+)
+_PRUNE: Final = (
+    "DELETE FROM calls WHERE refused = :kind AND id <= "
+    "(SELECT id FROM calls WHERE refused = :kind ORDER BY id DESC LIMIT 1 OFFSET :most)"
+)
+_PRUNE_AFTER: Final = 10_000
+_BATCH: Final = 200
+_BUSY_SECONDS: Final = 5.0
+_QUERY_SECONDS: Final = 10.0
+_TEXT: Final = 4096
+MOST_ROWS: Final = 10_000
+"""Entries that one query answers at most."""
+
+
+class AuditFile:
+    """A database that is written to. All of it on one thread.
+
+    Raises:
+        HostError: ``storage.failed``, it cannot be opened or made, is another's, or is no audit.
+    """
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._path = path
+        self._half = max(1, most // 2)
+        self._since_pruned = 0
+        try:
+            _claim(path)
+            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        except (OSError, sqlite3.Error, ValueError) as error:
+            raise _failed(path, error) from None
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise _failed(path, error) from None
+        except HostError:
+            self._database.close()
+            raise
+
+    def _prepare(self) -> None:
+        database = self._database
+        _distrust(database)
+        if _objects(database) == frozenset():
+            database.execute("BEGIN IMMEDIATE")
+            if _objects(database) == frozenset():  # another host may have been faster
+                database.execute(_TABLE)
+                database.execute(_INDEX)
+            database.execute("COMMIT")
+        elif _objects(database) == _FIRST_SCHEMA:
+            database.execute("BEGIN IMMEDIATE")
+            if _objects(database) == _FIRST_SCHEMA:
+                database.execute(f"ALTER TABLE calls ADD COLUMN {_TOKENS}")
+            database.execute("COMMIT")
+        _check_schema(database, self._path)
+        database.execute("PRAGMA journal_mode = WAL")
+        # What is committed outlives the process; the last moments before the machine loses power may be missing.
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA journal_size_limit = 16777216")
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Adds entries, all or none.
+
+        Raises:
+            HostError: ``storage.failed``.
+        """
+        if not entries:
+            return
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                for first in range(0, len(entries), _BATCH):
+                    self._database.execute(_INSERT, (_rows(entries[first : first + _BATCH]),))
+                self._since_pruned += len(entries)
+                if self._since_pruned >= min(_PRUNE_AFTER, self._half):
+                    self._prune()
+                self._database.execute("COMMIT")
+            except sqlite3.Error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _failed(self._path, error) from None
+
+    def _prune(self) -> None:
+        for kind in (0, 1):
+            self._database.execute(_PRUNE, {"kind": kind, "most": self._half})
+        self._since_pruned = 0
+
+    def close(self) -> None:
+        """Closes the database."""
+        try:
+            self._database.close()
+        except sqlite3.Error:
+            return
+
+
+def _rows(entries: Iterable[Entry]) -> str:
+    return json.dumps([(int(entry.refused), *_values(entry)) for entry in entries])
+
+
+def _claim(path: Path) -> None:
+    """Makes the file where there is none, and looks whether it is the user's own."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, flags, 0o600)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise ValueError("it is not a file of this user")
+        if stat.S_IMODE(found.st_mode) != 0o600:
+            os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+
+
+def query(
+    path: Path,
+    *,
+    agent: str | None = None,
+    tool: str | None = None,
+    outcome: str | None = None,
+    since: int | None = None,
+    limit: int = 100,
+) -> list[Entry]:
+    """The newest entries, newest first, also while a host writes.
+
+    Args:
+        agent, tool, outcome: exactly these; ``tool`` may be a glob (``http.*``).
+        since: Unix time in milliseconds; none that began before.
+        limit: how many at most; never more than 10,000.
+
+    Raises:
+        HostError: ``storage.failed``, there is none, it is damaged or is something else, or it takes too long to read.
+    """
+    given = {"agent = ?": agent, "tool GLOB ?": tool, "outcome = ?": outcome, "time >= ?": since}
+    wanted = {condition: value for condition, value in given.items() if value is not None}
+    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+    try:
+        claimed = _own_file(path)
+        with closing(_read_only(path)) as database:
+            if _own_file(path) != claimed:
+                raise ValueError("it is another file than it was a moment ago")
+            columns = _check_schema(database, path)
+            # The conditions are the four texts above; every value is passed beside them.
+            statement = f"SELECT {columns} FROM calls {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
+            rows = database.execute(statement, (*wanted.values(), max(0, min(limit, MOST_ROWS)))).fetchall()
+    except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
+        raise _failed(path, error) from None
+    return [_entry(row, path) for row in rows]
+
+
+def _own_file(path: Path) -> tuple[int, int]:
+    """Which file it is. A link is none, as for the writer: SQLite would follow it.
+
+    Raises:
+        OSError, ValueError: it is none.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is a link" if stat.S_ISLNK(found.st_mode) else "it is not a file")
+    return found.st_dev, found.st_ino
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    address = f"file:{quote(str(path.absolute()))}?mode=ro"
+    database = sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        until = time.monotonic() + _QUERY_SECONDS
+        database.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+        database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1 << 20)
+        database.execute("PRAGMA query_only = ON")
+        _distrust(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _distrust(database: sqlite3.Connection) -> None:
+    database.execute("PRAGMA trusted_schema = OFF")
+    database.execute("PRAGMA cell_size_check = ON")
+    database.execute("PRAGMA mmap_size = 0")
+
+
+def _objects(database: sqlite3.Connection) -> frozenset[Any]:
+    rows = database.execute("SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' LIMIT 10")
+    return frozenset(row[0] for row in rows)
+
+
+def _check_schema(database: sqlite3.Connection, path: Path) -> str:
+    """What to select for an entry: an older database has no tokens, and a reader does not change it."""
+    found, columns = _objects(database), ", ".join(_COLUMNS.split())
+    if found == _FIRST_SCHEMA:
+        return columns.replace("tokens", "0")
+    if found != _SCHEMA:
+        raise HostError("storage.failed", f"{safe_name(str(path))} is no audit of this version")
+    return columns
+
+
+def _entry(row: Sequence[Any], path: Path) -> Entry:
+    """A row, if each value is of its column's kind: SQLite itself does not care."""
+    times, *texts, duration, key, result, tokens = row
+    sound = all(type(number) is int for number in (times, result, tokens)) and isinstance(duration, int | float)
+    if not sound or not all(isinstance(text, str) for text in (*texts, key)):
+        raise HostError("storage.failed", f"{safe_name(str(path))} has a row that is no entry")
+    agent, tool, arguments, rule, outcome = (safe(text, _TEXT) for text in texts)
+    return Entry(times, agent, tool, arguments, rule, outcome, float(duration), safe(key, _TEXT), result, tokens)
+
+
+def _failed(path: Path, error: Exception) -> HostError:
+    why = getattr(error, "strerror", None) or str(error)
+    return HostError("storage.failed", f"{safe_name(str(path))}: {why}")

@@ -1,0 +1,165 @@
+"""What a rule's schema may be made of, and whether it is: JSON Schema, draft 2020-12, with nothing that is ignored.
+
+A schema that says less than its author believes is a hole. So a keyword that would constrain nothing here (a misspelt
+one, ``format``, one of an older draft) is a mistake, and a reference leads into the same schema or nowhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+from caxton.text import safe_name
+from caxton.tools.policy.patterns import translate
+
+_ONE: Final = (
+    "additionalProperties unevaluatedProperties items unevaluatedItems contains propertyNames not if then else"
+)
+_LIST: Final = "allOf anyOf oneOf prefixItems"
+_MAP: Final = "properties patternProperties dependentSchemas $defs definitions"
+_PLAIN: Final = (
+    "type enum const multipleOf maximum exclusiveMaximum minimum exclusiveMinimum maxLength minLength pattern maxItems "
+    "minItems uniqueItems maxContains minContains maxProperties minProperties required dependentRequired $ref "
+    "$schema $comment title description default deprecated readOnly writeOnly examples"
+)
+ONE, LIST, MAP = (frozenset(words.split()) for words in (_ONE, _LIST, _MAP))
+KNOWN: Final = ONE | LIST | MAP | frozenset(_PLAIN.split())
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_HERE: Final = frozenset("allOf anyOf oneOf not if then else dependentSchemas".split())
+"""Keywords whose schemas hold for the same value, not for a part of it."""
+
+_LEADING: Final = ("$dynamicRef", "$recursiveRef")  # not followed, and not to be overlooked either
+_WHY: Final = {
+    "format": "it would not be checked; use pattern",
+    "dependencies": "it is dependentRequired or dependentSchemas in draft 2020-12",
+    "additionalItems": "it is items beside prefixItems in draft 2020-12",
+    "$recursiveRef": "use $ref",
+    "$dynamicRef": "use $ref",
+}
+
+
+class BadSchema(ValueError):
+    """The schema will not do; the message says where and why."""
+
+
+def prepared(schema: Any) -> Any:
+    """A copy of ``schema`` whose patterns are Python's, after looking through all of it.
+
+    Raises:
+        BadSchema: it uses what would not be checked.
+    """
+    walk = _Walk()
+    found = walk.schema(schema, "#", 0)
+    walk.check_references()
+    return found
+
+
+def without_notes(schema: Any) -> Any:
+    """The schema without what constrains nothing: ``format`` and other words that are notes in draft 2020-12. What
+    rules are made of refuses those, since a rule's author means them; a tool's schema is full of them."""
+    if not isinstance(schema, dict):
+        return schema
+    found = {}
+    for key, value in schema.items():
+        if key in ONE:
+            found[key] = without_notes(value)
+        elif key in LIST and isinstance(value, list):
+            found[key] = [without_notes(one) for one in value]
+        elif key in MAP and isinstance(value, dict):
+            found[key] = {name: without_notes(one) for name, one in value.items()}
+        elif key in KNOWN or key in _LEADING:
+            found[key] = value
+    return found
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self._edges: dict[str, list[str]] = {}
+        self._references: list[tuple[str, str]] = []
+
+    def schema(self, schema: Any, at: str, depth: int) -> Any:
+        self._edges[at] = []
+        if isinstance(schema, bool):
+            return schema
+        if not isinstance(schema, dict):
+            raise BadSchema(f"{at}: a schema is an object, true or false")
+        found = {key: self._keyword(key, value, at, depth) for key, value in schema.items()}
+        found.pop("$schema", None)  # it would choose another validator than ours
+        return found
+
+    def _keyword(self, key: str, value: Any, at: str, depth: int) -> Any:
+        here = f"{at}/{key}"
+        if key not in KNOWN:
+            near = difflib.get_close_matches(key, KNOWN, n=1)
+            why = _WHY.get(key) or (f"did you mean {near[0]}?" if near else "nothing would be checked by it")
+            raise BadSchema(f"{safe_name(here)}: {why}")
+        if key in ONE:
+            return self._inside(value, here, at, key, depth)
+        if key in LIST and isinstance(value, list):
+            return [self._inside(one, f"{here}/{number}", at, key, depth) for number, one in enumerate(value)]
+        if key in MAP and isinstance(value, dict):
+            return dict(self._map(key, value, at, depth))
+        if key == "pattern" and isinstance(value, str):
+            return _pattern(value, here)
+        if key == "$ref":
+            self._refer(value, here, at)
+        if key == "$schema" and str(value).removesuffix("#") != DRAFT:
+            raise BadSchema(f"{here}: only {DRAFT} is read")
+        return value
+
+    def _map(self, key: str, value: dict[str, Any], at: str, depth: int) -> Iterator[tuple[str, Any]]:
+        for name, one in value.items():
+            here = f"{at}/{key}/{name.replace('~', '~0').replace('/', '~1')}"
+            inside = self._inside(one, here, at, key, depth)
+            if inside is False:
+                inside = {"not": True}  # the same, but jsonschema then says where it was
+            yield (_pattern(name, here) if key == "patternProperties" else name), inside
+
+    def _inside(self, value: Any, here: str, at: str, key: str, depth: int) -> Any:
+        if key in _HERE:
+            self._edges[at].append(here)
+        return self.schema(value, here, depth + 1)
+
+    def _refer(self, value: Any, here: str, at: str) -> None:
+        if not isinstance(value, str) or not (value == "#" or value.startswith("#/")):
+            raise BadSchema(f"{safe_name(here)}: only references into the same schema (#/$defs/...) are followed")
+        if "patternProperties" in value:  # it is kept under another name
+            raise BadSchema(f"{safe_name(here)}: a schema under patternProperties cannot be referred to")
+        target = unquote(value)
+        self._edges[at].append(target)
+        self._references.append((here, target))
+
+    def check_references(self) -> None:
+        """Every reference leads to a schema, and none leads back to itself without going into the value.
+
+        Raises:
+            BadSchema: one does not.
+        """
+        for here, target in self._references:
+            if target not in self._edges:
+                raise BadSchema(f"{safe_name(here)}: there is no schema at {safe_name(target)}")
+        # Leaves first: what is left over when no leaf is left goes round.
+        edges = {at: set(targets) for at, targets in self._edges.items()}
+        users: dict[str, list[str]] = {}
+        for at, targets in edges.items():
+            for target in targets:
+                users.setdefault(target, []).append(at)
+        leaves = [at for at, targets in edges.items() if not targets]
+        while leaves:
+            leaf = leaves.pop()
+            del edges[leaf]
+            for user in users.get(leaf, ()):
+                edges[user].discard(leaf)
+                if not edges[user]:
+                    leaves.append(user)
+        if edges:
+            raise BadSchema(f"{safe_name(min(edges))}: it refers to itself without end")
+
+
+def _pattern(pattern: str, here: str) -> str:
+    try:
+        return translate(pattern)
+    except ValueError as error:
+        raise BadSchema(f"{safe_name(here)}: {safe_name(repr(pattern))} will not do as a pattern: {error}") from None
