@@ -168,8 +168,8 @@ def test_what_waits_counts(run: Run) -> None:
     run(main())
 
 
-def test_whoever_is_to_ask_may_fail(run: Run) -> None:
-    """The call waits on; a person may still find it."""
+def test_whoever_is_to_ask_is_told(run: Run) -> None:
+    """Whoever is to ask is told of the call, which waits until a person has answered."""
 
     async def main() -> None:
         async with lab() as a:

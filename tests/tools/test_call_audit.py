@@ -111,7 +111,7 @@ def test_outcomes_that_take_time(run: Run) -> None:
             ("s.slow", "tool.timeout", GRANTED),
             ("s.asks", "grant.denied", 'rules."s.asks".approve'),
             ("gate", "cancelled", 'tools = "gate"'),
-            ("s.asks", "ok", GRANTED),
+            ("s.asks", "ok", f'{GRANTED}; rules."s.asks".approve'),
         ]
 
     run(main())
