@@ -343,7 +343,10 @@ if child == 0:
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
     os.setpgid(0, 0)
     os.execv(sys.argv[1], sys.argv[1:])
-os.setpgid(child, child)
+try:
+    os.setpgid(child, child)
+except PermissionError:
+    pass  # the child was faster, and has done it itself
 os.read(int(os.environ["WHEN"]), 1)
 os.tcsetpgrp(0, child)
 os._exit(os.waitstatus_to_exitcode(os.waitpid(child, os.WUNTRACED)[1]))

@@ -171,7 +171,7 @@ def flood(request: int, arguments: dict[str, Any], params: dict[str, Any]) -> No
         line = json.dumps({"jsonrpc": "2.0", **messages[kind]}).encode() + b"\n"
 
     def go() -> None:
-        block = line * (65536 // len(line) + 1)
+        block = line * arguments.get("lines", 65536 // len(line) + 1)
         out = 2 if kind == "stderr" else 1
         while True:
             if out == 1:
