@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -22,7 +23,11 @@ def interrupted(arguments: tuple[str, ...], number: signal.Signals) -> tuple[int
         assert process.stderr is not None
         assert process.stderr.readline() == b"info: ready\n"
         process.send_signal(number)
-        _, rest = process.communicate(timeout=SECONDS)
+        try:
+            _, rest = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()  # it would go on for its deadline's hour
+            raise
     return process.returncode, rest
 
 
@@ -39,6 +44,42 @@ def interrupted(arguments: tuple[str, ...], number: signal.Signals) -> tuple[int
 def test_ends_the_agent(guest: Guests, name: str, number: signal.Signals) -> None:
     """An agent that computes, or waits, or never finishes starting, is ended; nothing is said about it."""
     assert interrupted((guest(name), *LONG), number) == (128 + number, b"")
+
+
+_ELSEWHERE = """
+import asyncio, selectors, signal, threading
+from caxton.cli import interrupts
+
+waits = threading.Event()
+
+class Selector(selectors.DefaultSelector):
+    def select(self, timeout=None):
+        if timeout is None:
+            waits.set()  # the other thread goes on when this one, waiting, lets go of the interpreter
+        return super().select(timeout)
+
+def take():
+    waits.wait()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+async def work():
+    threading.Thread(target=take).start()
+    await asyncio.Event().wait()
+
+asyncio.DefaultEventLoopPolicy._loop_factory = lambda self=None: asyncio.SelectorEventLoop(Selector())
+with interrupts.handled():
+    try:
+        interrupts.run(work())
+    except asyncio.CancelledError:
+        pass
+    raise SystemExit(interrupts.status())
+"""
+
+
+def test_a_signal_that_another_thread_takes() -> None:
+    """The system may hand a signal to any thread, or in the moment before the loop waits: the loop wakes up for it."""
+    ended = subprocess.run([sys.executable, "-c", _ELSEWHERE], env=environment(), timeout=SECONDS)
+    assert ended.returncode == 128 + signal.SIGTERM
 
 
 def test_ignored_signals_stay_ignored(guest: Guests) -> None:

@@ -16,8 +16,8 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
-_LOOPS_DESCRIPTORS: Final = 3
-"""What an event loop opens: its poll, and a pair of sockets."""
+_LOOPS_DESCRIPTORS: Final = 5
+"""What an event loop opens: its poll, and a pair of sockets; and the pipe by which a signal wakes it."""
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -112,11 +112,42 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     async def watched() -> T:
         _State.task = asyncio.current_task()
         try:
-            return await work
+            with _waking(asyncio.get_running_loop()):
+                return await work
         finally:
             _State.task = None
 
     return asyncio.run(watched())
+
+
+@contextlib.contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """A signal wakes the loop, whenever it comes and whichever thread the system gives it to.
+
+    Python runs a signal's handler between two steps of the main thread. A signal that comes just before that thread
+    waits for events, or to another thread, would be handled only at the next event, which may be hours away. So the
+    system's handler, which runs at once, writes to a pipe that the loop waits for.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    loop.add_reader(reader, _drain, reader)
+    before = None
+    with contextlib.suppress(ValueError):  # not the main thread: somebody else's signals
+        before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.set_wakeup_fd(before)
+        loop.remove_reader(reader)
+        os.close(reader)
+        os.close(writer)
+
+
+def _drain(reader: int) -> None:
+    with contextlib.suppress(BlockingIOError):
+        os.read(reader, 4096)
 
 
 def forgive(grace: float) -> None:
