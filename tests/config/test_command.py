@@ -12,7 +12,7 @@ from caxton.config.schema import schema
 from tests.cli.command import is_harmless
 from tests.config.files import written
 
-RIGHT = "[agents.a]\nmodule = 'x'\n[agents.b]\nmodule = 'x'\n[tools.t]\ncommand = ['x']\n"
+RIGHT = "[agents.a]\nmodule = 'x'\n[agents.b]\nmodule = 'x'\n[tools.t]\ncommand = ['sh']\n"
 WRONG = "[host]\ndate = 1\n\n[agents.a]\nmodlue = 'x'\n"
 Captured = pytest.CaptureFixture[bytes]
 
@@ -24,10 +24,31 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_right_file(tmp_path: Path, capfdbinary: Captured) -> None:
     """One line."""
+    (tmp_path / "x").touch()
     assert config.check(written(tmp_path, RIGHT), json=False) == 0
     assert capfdbinary.readouterr() == (b"ok: 2 agents, 1 tool server\n", b"")
     assert config.check(written(tmp_path, "[agents.a]\nmodule = 'x'"), json=False) == 0
     assert capfdbinary.readouterr().out == b"ok: 1 agent, 0 tool servers\n"
+
+
+def test_what_is_not_there_yet(tmp_path: Path, capfdbinary: Captured) -> None:
+    """A module or a program that this machine does not have is a warning with its key, and no mistake."""
+    absent = (
+        "[agents.a]\nmodule = 'x.wasm'\n[agents.'b.c']\nsha256 = '" + "0" * 64 + "'\n[tools.t]\ncommand = ['./no']\n"
+    )
+    path = written(tmp_path, absent)
+    assert config.check(path, json=False) == 0
+    out, err = capfdbinary.readouterr()
+    assert out == b"ok: 2 agents, 1 tool server\n"
+    assert [line.split(": ")[1:4] for line in err.decode().splitlines()] == [
+        ["warning", str(path), "agents.a.module"],
+        ["warning", str(path), 'agents."b.c".sha256'],
+        ["warning", str(path), "tools.t.command"],
+    ]
+    assert config.check(path, json=True) == 0
+    found = json.loads(capfdbinary.readouterr().out)
+    assert found["ok"]
+    assert [one["key"] for one in found["warnings"]] == ["agents.a.module", 'agents."b.c".sha256', "tools.t.command"]
 
 
 def test_a_wrong_file(tmp_path: Path, capfdbinary: Captured) -> None:
@@ -46,12 +67,14 @@ def test_a_wrong_file(tmp_path: Path, capfdbinary: Captured) -> None:
 def test_json_of_a_right_file(tmp_path: Path, capfdbinary: Captured) -> None:
     """One object."""
     path = written(tmp_path, RIGHT)
+    (tmp_path / "x").touch()
     assert config.check(path, json=True) == 0
     out, err = capfdbinary.readouterr()
     assert json.loads(out) == {
         "ok": True,
         "file": str(path),
         "problems": [],
+        "warnings": [],
         "agents": 2,
         "servers": 1,
         "error": None,

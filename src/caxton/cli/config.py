@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from caxton.cli import output
 from caxton.config.load import examine
 from caxton.config.pages import help_lines
-from caxton.config.problems import ConfigProblems
+from caxton.config.problems import ConfigProblems, key_text
 from caxton.config.schema import schema_text
 from caxton.config.settings import Configuration
 from caxton.errors import HostError, exit_status
 from caxton.text import safe, safe_name
+from caxton.tools.mcp.process import CannotStartError, environment, find
+from caxton.tools.settings import StdioServer
 
 
 def check(path: Path, *, json: bool) -> int:
@@ -23,12 +26,16 @@ def check(path: Path, *, json: bool) -> int:
     """
     configuration, problems = examine(path)
     error = ConfigProblems(problems) if problems else None
+    absent = [] if configuration is None else list(_absent(configuration))
     if json:
         found = {"ok": error is None, "file": str(path), "problems": [problem.as_json() for problem in problems]}
         found |= {"agents": None, "servers": None} if configuration is None else _counts(configuration)
+        found["warnings"] = [{"key": key, "message": message} for key, message in absent]
         output.put_json(found | {"error": None if error is None else output.error_object(error)})
     elif configuration is not None:
         output.put(f"ok: {_many(configuration)}\n".encode())
+        for key, message in absent:
+            output.say(f"caxton config: warning: {safe_name(str(path))}: {key}: {message}")
     else:
         lines = (safe(str(problem), 4096) for problem in problems)
         output.put("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
@@ -37,6 +44,21 @@ def check(path: Path, *, json: bool) -> int:
     count = f"{len(problems)} mistake{'s' if len(problems) > 1 else ''}"
     output.complain(HostError(error.code, f"{safe_name(str(path))}: {count}"), "config")
     return exit_status(error.code)
+
+
+def _absent(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """What the file names and this machine does not have, now: it may be built or installed later, so no mistake."""
+    for agent in configuration.agents:
+        module = configuration.module_of(agent)
+        if not module.is_file():
+            key = "module" if agent.module is not None else "sha256"
+            yield key_text(("agents", agent.name, key)), f"there is no file {safe_name(str(module))}"
+    for server in configuration.tools.servers:
+        if isinstance(server, StdioServer):
+            try:
+                find(server.command, server.cwd, environment(server.env))
+            except CannotStartError as error:
+                yield key_text(("tools", server.name, "command")), safe_name(str(error))
 
 
 def schema() -> int:

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,16 +50,16 @@ def environment(own: Mapping[str, str]) -> dict[str, str]:
     return passed | dict(own)
 
 
-def _find(program: Program, env: Mapping[str, str]) -> str:
-    """The program's path.
+def find(command: Sequence[str], cwd: Path | None, env: Mapping[str, str]) -> str:
+    """The path of a command's program, where a server with that directory and ``environment`` would find it.
 
     Raises:
         CannotStartError: there is none.
     """
-    if program.cwd is not None and not program.cwd.is_dir():
-        raise CannotStartError(f"there is no directory {program.cwd}")
-    name = program.command[0] if program.command else ""
-    place = os.path.join(program.cwd or "", name) if os.sep in name else name
+    if cwd is not None and not cwd.is_dir():
+        raise CannotStartError(f"there is no directory {cwd}")
+    name = command[0] if command else ""
+    place = os.path.join(cwd or "", name) if os.sep in name else name
     found = shutil.which(place, path=env.get("PATH", os.defpath)) if name else None
     if found is None:
         raise CannotStartError(f"there is no program {name!r} that can be run")
@@ -90,7 +90,7 @@ class Process:
             CannotStartError: there is no such program or directory, or the system refuses.
         """
         env = environment(program.env)
-        path = _find(program, env)
+        path = find(program.command, program.cwd, env)
         kept, lifeline = os.pipe()
         launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), str(kept), str(os.getpid()), str(GRACE)]
         try:
