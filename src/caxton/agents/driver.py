@@ -313,6 +313,7 @@ class Driver(ABC):
         counters.fuel += fuel
         counters.wall += wall
         if host_calls:
+            turn.flush()
             counters.host_calls += host_calls
             counters.log_dropped += turn.log_dropped
         if memory > counters.memory_peak:

@@ -101,6 +101,9 @@ class Services(Protocol):
     def log(self, level: int, text: bytes, size: int) -> None:
         """Writes to the agent's log, at once. ``size``: the line's bytes, of which ``text`` may be the first."""
 
+    def output(self, level: int, piece: bytes) -> None:
+        """Writes a piece of standard output or error to the agent's log, which gets whole lines."""
+
     def context(self, fuel: int) -> Answer:
         """Who and what this agent is, as JSON."""
 

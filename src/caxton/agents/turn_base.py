@@ -11,6 +11,7 @@ from caxton.agents.delivery import Delivery
 from caxton.agents.handles import Handles
 from caxton.agents.held import Draft, Held
 from caxton.agents.outbox import Outbox
+from caxton.agents.output import Lines
 from caxton.agents.ports import Answer, Clock, Router, Tools
 from caxton.agents.spec import Spec
 from caxton.errors import NOT_FOUND, AgentError, LimitError, ToolError
@@ -67,6 +68,7 @@ class TurnBase:
 
     _handles: Handles | None = None
     _log_left: int | None = None
+    _output: Lines | None = None
     _now = -1
     _waited: float | None = None
     _calls = 0  # of tools
@@ -137,6 +139,19 @@ class TurnBase:
         self._log_left -= size
         self.world.log(self.owner.name, LEVELS[min(level, len(LEVELS) - 1)], text)
 
+    def output(self, level: int, piece: bytes) -> None:
+        """Writes a piece of what the guest prints; a line is logged when it is whole, or when the turn ends."""
+        if self._output is None:
+            self._output = Lines()
+        for line in self._output.add(level, piece):
+            self.log(level, line, len(line))
+
+    def flush(self) -> None:
+        """Logs what has been printed without the end of its line."""
+        if self._output is not None:
+            for level, line in self._output.rest():
+                self.log(level, line, len(line))
+
     # ---- for the host calls
 
     def _outbox(self) -> Outbox:
@@ -179,6 +194,7 @@ class TurnBase:
 
     def close(self) -> None:
         """The turn has ended, one way or another: nothing of it goes on."""
+        self.flush()
         if self.draft is not None:
             self.owner.held.draft = None
         if self._handles is not None:

@@ -21,6 +21,7 @@ _SPIPE: Final = 70
 
 _REALTIME: Final = 0
 _MONOTONIC: Final = 1
+_MONOTONIC_BEGINS: Final = 10**9  # nanoseconds: a runtime may take a clock that stands at 0 for broken, as Go's does
 _CHARACTER_DEVICE: Final = 2
 _MAX_VECTORS: Final = 1024
 _MAX_SLEEP: Final = 86_400_000  # milliseconds: no turn lasts longer
@@ -67,9 +68,7 @@ def _fd_write(g: HostCalls, s: Services, fd: int, vectors: int, count: int, writ
     if total >= 1 << 31:
         return _INVAL
     g.charge(min(total, 64 * 1024))
-    for line in b"".join(parts).splitlines():
-        if line:
-            s.log(_LOG_INFO if fd == 1 else _LOG_WARNING, line, len(line))
+    s.output(_LOG_INFO if fd == 1 else _LOG_WARNING, b"".join(parts))
     _put(g, written, "<I", total)
     return _SUCCESS
 
@@ -121,10 +120,14 @@ def _clock_res_get(g: HostCalls, s: Services, clock: int, where: int) -> int:
     return _SUCCESS
 
 
+def _time(s: Services, clock: int) -> int:
+    return s.now_ms() * 1_000_000 if clock == _REALTIME else _MONOTONIC_BEGINS + s.monotonic_ns()
+
+
 def _clock_time_get(g: HostCalls, s: Services, clock: int, precision: int, where: int) -> int:
     if clock not in (_REALTIME, _MONOTONIC):
         return _INVAL
-    _put(g, where, "<Q", s.now_ms() * 1_000_000 if clock == _REALTIME else s.monotonic_ns())
+    _put(g, where, "<Q", _time(s, clock))
     return _SUCCESS
 
 
@@ -154,8 +157,7 @@ def _poll_oneoff(g: HostCalls, s: Services, subscriptions: int, events: int, cou
             continue
         if clock not in (_REALTIME, _MONOTONIC):
             return _INVAL
-        now = s.now_ms() * 1_000_000 if clock == _REALTIME else s.monotonic_ns()
-        delay = max(0, timeout - now) if flags & 1 else timeout
+        delay = max(0, timeout - _time(s, clock)) if flags & 1 else timeout
         if best is None or delay < best[0]:
             best = (delay, user)
     if best is None:
