@@ -24,7 +24,7 @@ FLOORS: Final = (
     {"sandbox", "routing", "supervision", "tools"},
     {"config"},
     {"host"},
-    {"serving"},
+    {"serving", "toolchain"},
     {"cli", "demo", "bench", "testing"},
 )
 SIBLINGS_APART: Final = FLOORS[2]

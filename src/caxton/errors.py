@@ -12,7 +12,7 @@ and in logs. The tree, by who broke what::
     │   └── AgentFailed  agent.failed  it answered with a failure; ``reply`` has it
     ├── MessagingError   mailbox.*, ask.*, envelope.*
     ├── ToolError        grant.*, tool.*, rate.*
-    └── HostError        config.*, storage.*, cluster.*
+    └── HostError        config.*, storage.*, cluster.*, toolchain.*
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ CODES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "config": frozenset({"invalid"}),
         "storage": frozenset({"failed"}),
         "cluster": frozenset({"unavailable"}),
+        "toolchain": frozenset({"missing", "failed"}),
     }
 )
 
@@ -252,9 +253,9 @@ class ToolError(CaxtonError):
 
 
 class HostError(CaxtonError):
-    """The host's own matters: its configuration, its storage, its cluster."""
+    """The host's own matters: its configuration, its storage, its cluster, the compilers of its machine."""
 
-    group = frozenset({"config", "storage", "cluster"})
+    group = frozenset({"config", "storage", "cluster", "toolchain"})
 
 
 _BY_GROUP: Final[Mapping[str, type[CaxtonError]]] = MappingProxyType(
