@@ -14,8 +14,8 @@ import caxton
 import caxton.testing
 
 NAMES: Final = """
-    AgentError AgentFailed AgentRef AgentStatistics CaxtonError DeadLetter Envelope Frame FsSettings Grants Host
-    HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError ModuleError
+    AgentError AgentFailed AgentRef AgentStatistics CaxtonError DeadLetter Debug Envelope Frame FsSettings Grants Host
+    HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError ModuleError
     Performative ProtocolError Reply Restart Rule ToolError ToolSettings TrapError Usage __version__
 """.split()
 TESTING: Final = """
@@ -24,7 +24,7 @@ TESTING: Final = """
 
 METHODS: Final = {
     "Host": "add_server agent agents approvals dead_letters from_config spawn statistics stub tool",
-    "AgentRef": "ask name statistics stop stream tell",
+    "AgentRef": "ask name statistics stop stream tell trace",
     "CaxtonError": "as_json group retryable",
 }
 

@@ -14,6 +14,7 @@ The rooms, from the outside in; each uses only those below it::
 from caxton.agents.grants import Grants
 from caxton.agents.rules import Rule
 from caxton.agents.spec import Limits, Restart, Usage
+from caxton.agents.tracing import HostCall
 from caxton.errors import (
     AgentError,
     AgentFailed,
@@ -27,6 +28,7 @@ from caxton.errors import (
     ToolError,
     TrapError,
 )
+from caxton.host.debugging import Debug
 from caxton.host.reference import AgentRef, Reply
 from caxton.host.runtime import Host
 from caxton.host.statistics import AgentStatistics, HostStatistics
@@ -43,11 +45,13 @@ __all__ = [
     "AgentStatistics",
     "CaxtonError",
     "DeadLetter",
+    "Debug",
     "Envelope",
     "Frame",
     "FsSettings",
     "Grants",
     "Host",
+    "HostCall",
     "HostError",
     "HostStatistics",
     "HttpSettings",

@@ -153,6 +153,8 @@ class Agent(Driver):
         turn = self._new_turn(None)
         try:
             guest = self._instantiate()
+            if self._sinks:
+                guest.trace(self.name, self._tell)
             status = guest.start(self._deadline_ns(turn.deadline), self._room_to_start(guest))
         except CaxtonError as error:
             self._failed(error)

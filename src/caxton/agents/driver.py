@@ -15,6 +15,7 @@ from caxton.agents.held import Held
 from caxton.agents.lifecycle import Counters, State
 from caxton.agents.ports import CALL, DONE, FAULT, INTERRUPTED, RESPONSE, YIELD, Budget, Guest, Scheduler
 from caxton.agents.spec import Cost, Spec
+from caxton.agents.tracing import HostCall, TraceSink
 from caxton.agents.turn import Turn, World
 from caxton.agents.waiting import Pending
 from caxton.errors import AgentError, error_for
@@ -52,6 +53,7 @@ class Driver(ABC):
         "_monotonic",
         "_scheduler",
         "_share",
+        "_sinks",
         "_slow",
         "_stopping",
         "_time_limit",
@@ -89,6 +91,7 @@ class Driver(ABC):
         self._slow = 0
         self._begins_here = False
         self._stopping: AgentError | None = None
+        self._sinks: tuple[TraceSink, ...] = ()
         self._cancelled = False  # the turn is to end, and the agent to go on
 
     @property
@@ -294,6 +297,27 @@ class Driver(ABC):
             self._stopped()
         else:
             self._drive(status)
+
+    def trace(self, sink: TraceSink) -> None:
+        """Tells ``sink`` of every host call, from the next one on, until ``untrace``."""
+        self._sinks = (*self._sinks, sink)
+        self._trace_guest()
+
+    def untrace(self, sink: TraceSink) -> None:
+        """Takes that back."""
+        self._sinks = tuple(one for one in self._sinks if one is not sink)
+        self._trace_guest()
+
+    def _trace_guest(self) -> None:
+        if self._guest is not None:
+            self._guest.trace(self.name, self._tell if self._sinks else None)
+
+    def _tell(self, call: HostCall) -> None:
+        for sink in self._sinks:
+            try:
+                sink(call)
+            except Exception:
+                _log.exception("a watcher of %s's host calls failed", self.name)
 
     def _cost(self, turn: Turn) -> Cost:
         """What the turn has cost, which is counted now."""

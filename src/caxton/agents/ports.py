@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from caxton.agents.grants import Grants
+from caxton.agents.tracing import TraceSink
 from caxton.agents.waiting import Outcome, Pending
 from caxton.errors import CaxtonError
 from caxton.messages import AgentName, Envelope
@@ -59,6 +60,9 @@ class Guest(Protocol):
 
     def fail_call(self, error: CaxtonError) -> None:
         """Ends the turn with ``error`` instead of answering the pending host call."""
+
+    def trace(self, agent: str, sink: TraceSink | None) -> None:
+        """From the next host call on, tells ``sink`` of every one, as ``agent``'s; None: nobody any more."""
 
     def response(self) -> bytes:
         """The response, after ``RESPONSE``."""

@@ -16,6 +16,10 @@ LOOK: Final = 0.02
 """Seconds, at most, between two looks at an agent whose reply takes longer."""
 
 
+ROUNDS: Final = 3
+"""Rounds of the event loop, at most, in which a reply that has been given reaches who waits for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a message: a reply, an error, or both, when the agent's answer was a failure.
@@ -73,6 +77,8 @@ async def _turn_over(agent: AgentRef, task: asyncio.Task[Outcome], busy: float) 
         await asyncio.wait({task}, timeout=pause)
         found = agent.statistics()
         if pause and found.state == "idle" and found.mailbox == 0:
+            for _ in range(ROUNDS):  # a reply that is there already is to count before the next message
+                await asyncio.sleep(0)
             return True
         if time.monotonic() > until:
             return task.done()

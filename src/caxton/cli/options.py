@@ -27,7 +27,7 @@ _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Job:
     """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON;
-    ``config`` is the file that has the tools."""
+    ``config`` is the file that has the tools; ``trace_calls``: host calls are shown."""
 
     module: Path
     messages: Sequence[bytes]
@@ -39,6 +39,7 @@ class Job:
     clock: float | None
     json: bool
     config: Path | None = None
+    trace_calls: bool = False
 
 
 def invalid(message: str) -> HostError:

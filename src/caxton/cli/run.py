@@ -9,6 +9,7 @@ from caxton.cli import interrupts, output
 from caxton.cli.clock import StandingClock
 from caxton.cli.conversation import Outcome, converse
 from caxton.cli.options import Job
+from caxton.cli.watching import Watch
 from caxton.errors import CaxtonError, exit_status
 from caxton.host.reference import AgentRef
 from caxton.host.runtime import Host
@@ -22,16 +23,25 @@ def run(job: Job) -> int:
     Raises:
         CaxtonError: the agent could not be started.
     """
-    return interrupts.run(_run(job))
+    watch = Watch(job)
+    try:
+        return interrupts.run(_run(job, watch))
+    except CaxtonError as error:
+        found = watch.found() if job.json else {}
+        if not found:
+            raise
+        output.complain(error, "run")
+        output.put_json(output.failure(error.code, error.message, error) | found)
+        return exit_status(error.code)
 
 
-async def _run(job: Job) -> int:
+async def _run(job: Job, watch: Watch) -> int:
     clock = None if job.clock is None else StandingClock(asyncio.get_running_loop(), job.clock)
     status = 0
 
     def take(outcome: Outcome) -> None:
         nonlocal status
-        _show(job, outcome)
+        _show(job, outcome, watch)
         if outcome.error is not None:
             output.complain(outcome.error, "run")
             status = status or exit_status(outcome.error.code)
@@ -39,7 +49,7 @@ async def _run(job: Job) -> int:
     async with Host(seed=job.seed, clock=clock, log=output.log, tools=_tools(job)) as host:
         for name, answer in job.stubs.items():
             host.stub(name, answer)
-        agent = await _spawn(host, job)
+        agent = await _spawn(host, job, watch)
         deadline = float(job.limits.deadline)
         # A message's turn may have to wait for one of the agent's own before it.
         await converse(agent, job.messages, deadline, 2 * deadline, take)
@@ -54,11 +64,17 @@ def _tools(job: Job) -> ToolSettings | None:
     return load(job.config).tools
 
 
-async def _spawn(host: Host, job: Job) -> AgentRef:
+async def _spawn(host: Host, job: Job, watch: Watch) -> AgentRef:
     # Every message may end an instance, and the next one is to be delivered all the same.
     restart = Restart(max_restarts=100 + len(job.messages))
     return await host.spawn(
-        _name(job), job.module, limits=job.limits, grants=job.grants, restart=restart, params=job.params
+        _name(job),
+        job.module,
+        limits=job.limits,
+        grants=job.grants,
+        restart=restart,
+        params=job.params,
+        debug=watch.debug(),
     )
 
 
@@ -70,7 +86,7 @@ def _name(job: Job) -> str:
         return "agent"
 
 
-def _show(job: Job, outcome: Outcome) -> None:
+def _show(job: Job, outcome: Outcome, watch: Watch) -> None:
     reply, error = outcome.reply, outcome.error
     if not job.json:
         output.put_answer(reply.payload if reply is not None else b"")
@@ -78,4 +94,4 @@ def _show(job: Job, outcome: Outcome) -> None:
     usage = output.usage_of(reply, error)
     if job.clock is not None:
         usage = usage._replace(wall=outcome.seconds)  # the agent's clock does not tell
-    output.put_json(output.outcome(reply, error, usage))
+    output.put_json(output.outcome(reply, error, usage) | watch.found())

@@ -54,6 +54,9 @@ def run(
         ),
     ] = None,
     config: Annotated[str | None, typer.Option(metavar="FILE", help="A file with tools, such as caxton.toml.")] = None,
+    trace_calls: Annotated[
+        bool, typer.Option("--trace-calls", help="Show every host call: arguments, answer, fuel.")
+    ] = False,
     json: json_option = False,
 ) -> Work:
     """Run one agent: deliver messages to it in turn, and print its responses.
@@ -77,6 +80,7 @@ def run(
         messages=options.messages(_order(context), message or (), message_file or (), int(limits.message)),
         json=json,
         config=None if config is None else options.path(config, "--config"),
+        trace_calls=trace_calls,
     )
     return functools.partial(work, job)
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from caxton.agents.agent import Agent
 from caxton.agents.delivery import Delivery, Request, Waiter
 from caxton.agents.spec import Cost, Usage
+from caxton.agents.tracing import TraceSink
 from caxton.agents.units import seconds
 from caxton.errors import AgentError, AgentFailed, CaxtonError, MessagingError
 from caxton.host.statistics import AgentStatistics, agent_statistics
+from caxton.host.tracing import Trace
 from caxton.messages import NEGATIVE, USER, AgentName, Envelope, Performative
 from caxton.text import safe_bytes, safe_name
 
@@ -289,6 +291,13 @@ class AgentRef:
     def statistics(self) -> AgentStatistics:
         """A snapshot of what the agent is and has done."""
         return agent_statistics(self._agent)
+
+    def trace(self, sink: TraceSink | None = None) -> Trace:
+        """Watches the agent's host calls, while a ``with`` block runs; ``sink`` is told of each at once.
+
+        The block's object gives them (``caxton.HostCall``), the last 10,000 at most.
+        """
+        return Trace(self._agent, sink)
 
     async def stop(self) -> None:
         """Ends the agent, whatever it is doing, and frees everything of it. Its mailbox goes to the dead letters."""

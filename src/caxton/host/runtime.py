@@ -20,6 +20,7 @@ from caxton.agents.turn import World
 from caxton.agents.units import count, size
 from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
+from caxton.host.debugging import NOTHING, Debug
 from caxton.host.loading import Loader, Source, check_features, guest_limits
 from caxton.host.logs import LogSink, agent_log, to_logging
 from caxton.host.memory import MemoryBudget
@@ -170,6 +171,7 @@ class Host(Toolbelt):
         restart: Restart | None = None,
         params: Mapping[str, Any] | None = None,
         features: Iterable[str] = (),
+        debug: Debug = NOTHING,
     ) -> AgentRef:
         """Starts an agent and waits until its turn 0 is done.
 
@@ -179,6 +181,7 @@ class Host(Toolbelt):
             limits, grants, restart: the contract's defaults when not given.
             params: JSON that the agent can read with ``context``.
             features: proposals that the module needs: ``gc``, ``exceptions``.
+            debug: what to watch the agent with from its beginning.
 
         Raises:
             CaxtonError: ``agent.bad-name``, ``agent.exists``, ``agent.refused-start``, ``module.*``, ``limit.*``,
@@ -197,7 +200,7 @@ class Host(Toolbelt):
         if loaded is None:
             loaded = await self._loader.load(module, wanted, spec.limits)
             self._check_running()
-        return await self._start(checked, spec, loaded)
+        return await self._start(checked, spec, loaded, debug)
 
     def _spec(
         self,
@@ -221,7 +224,7 @@ class Host(Toolbelt):
         agent = self.router.get(name)
         return None if agent.ended else agent
 
-    async def _start(self, name: AgentName, spec: Spec, module: Module) -> AgentRef:
+    async def _start(self, name: AgentName, spec: Spec, module: Module, debug: Debug) -> AgentRef:
         limits = guest_limits(spec.limits)
         self._budget.admit(module.first_memory, limits.memory)
         agent = Agent(
@@ -233,6 +236,8 @@ class Host(Toolbelt):
             budget=self._budget,
             supervise=Supervision(spec.restart, self.clock),
         )
+        if debug.trace is not None:
+            agent.trace(debug.trace)
         self.router.add(agent)
         starting = Starting(self.loop)
         agent.on_started = starting

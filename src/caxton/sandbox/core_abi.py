@@ -6,6 +6,7 @@ import struct
 from typing import Any, Final, Protocol
 
 from caxton.agents.ports import Services
+from caxton.agents.tracing import TraceSink
 from caxton.agents.waiting import Chosen, Outcome, Pending
 from caxton.errors import CaxtonError, LimitError, ProtocolError
 from caxton.sandbox import traps
@@ -13,6 +14,7 @@ from caxton.sandbox.engine import MAX_MEMORY, PAGE
 from caxton.sandbox.hostcalls import CAXTON, HostCalls, Import, answer
 from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import ffi, shim
+from caxton.sandbox.tracing import Tracer
 from caxton.sandbox.wasi import WASI, Exit
 
 IMPORTS: Final[tuple[Import, ...]] = (*CAXTON, *WASI)
@@ -55,6 +57,7 @@ class CoreGuest:
         "_reason",
         "_results",
         "_slot",
+        "_tracer",
         "has_allocator",
     )
 
@@ -69,6 +72,7 @@ class CoreGuest:
         self._reason: CaxtonError | str | None = None
         self._exit = 0
         self._cap: int | None = None
+        self._tracer: Tracer | None = None
 
     # -- the job
 
@@ -120,14 +124,18 @@ class CoreGuest:
         if calls is None:
             calls = self._calls = HostCalls(slot)
         number = slot.call
+        row = IMPORTS[number]
+        arguments = list(slot.arguments[0 : _ARITY[number]])
+        if self._tracer is not None:
+            self._tracer.begin(calls, row, arguments)
         try:
-            outcome = answer(calls, services, IMPORTS[number], list(slot.arguments[0 : _ARITY[number]]))
+            outcome = answer(calls, services, row, arguments)
         except Exit as error:
             self._exit = error.status
-            self._end(traps.FAULT_EXIT, f"the guest exited with status {error.status}")
+            self._end(traps.FAULT_EXIT, f"the guest exited with status {error.status}", "")
             return None
         except ProtocolError as error:
-            self._end(traps.FAULT_PROTOCOL, error.message)
+            self._end(traps.FAULT_PROTOCOL, error.message, error.code)
             return None
         if isinstance(outcome, Pending):
             return outcome
@@ -152,16 +160,24 @@ class CoreGuest:
         Every answer passes here, the numbers and, in ``HostCalls``, what was written into the memory and what was kept
         to be read: this is where a recorder would listen, and a player would speak.
         """
+        if self._tracer is not None and self._calls is not None:
+            self._tracer.answered(self._calls, number)
         shim.cx_answer(self._slot, number)
 
     def fail_call(self, error: CaxtonError) -> None:
         """Ends the turn instead of answering the pending host call."""
-        self._end(traps.FAULT_HOST, error)
+        self._end(traps.FAULT_HOST, error, error.code)
 
-    def _end(self, fault: int, reason: CaxtonError | str) -> None:
+    def _end(self, fault: int, reason: CaxtonError | str, code: str) -> None:
+        if self._tracer is not None:
+            self._tracer.ended(self._slot, reason, code)
         self._slot.fault = fault
         self._reason = reason
         shim.cx_answer(self._slot, 0)
+
+    def trace(self, agent: str, sink: TraceSink | None) -> None:
+        """From the next host call on, tells ``sink`` of every one; None: nobody any more."""
+        self._tracer = None if sink is None else Tracer(agent, sink)
 
     # -- the end
 
@@ -173,6 +189,11 @@ class CoreGuest:
             return self._reason
         limit = int(self._program.memory_limit)
         error = traps.fault_error(self._slot, self._cap or limit, self._module.lines, self._reason)
+        if self._slot.refused and self._tracer is not None:
+            number = self._slot.call
+            self._tracer.refused(
+                self._slot, IMPORTS[number], list(self._slot.arguments[0 : _ARITY[number]]), error.code
+            )
         if self._cap is not None and error.code == "limit.memory":
             return LimitError(
                 "limit.host",

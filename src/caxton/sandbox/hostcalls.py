@@ -137,6 +137,11 @@ class HostCalls:
         self._info = {"length": len(data), **info}
 
     @property
+    def kept(self) -> tuple[bytes, dict[str, Any]]:
+        """The last result and what is known of it: other objects, once another has taken its place."""
+        return self._last, self._info
+
+    @property
     def last(self) -> bytes:
         """The last result."""
         return self._last

@@ -214,8 +214,10 @@ static void host_call(void *env, wasmtime_caller_t *caller, const wasmtime_val_t
   continuation->finalizer = NULL;
   for (size_t i = 0; i < count && i < 10; i++)
     slot->arguments[i] = arguments[i].kind == VAL_I64 ? arguments[i].of.i64 : (int64_t)(uint32_t)arguments[i].of.i32;
+  slot->call = (uint32_t)import->number;
   int fault = admit(slot, caller, import, context);
   if (fault != CX_FAULT_NONE) {
+    slot->refused = 1;
     static const char text[] = "refused by the host";
     if (fault != CX_FAULT_TRAP) slot->fault = fault;
     *trap = fault == CX_FAULT_TRAP ? wasmtime_trap_new_code(OUT_OF_FUEL) : wasmtime_trap_new(text, sizeof text - 1);
@@ -223,7 +225,6 @@ static void host_call(void *env, wasmtime_caller_t *caller, const wasmtime_val_t
     return;
   }
   slot->import = import;
-  slot->call = (uint32_t)import->number;
   slot->results = results;
   slot->trap_out = trap;
   slot->answered = 0;
@@ -506,6 +507,7 @@ static void begin(cx_slot_t *slot, uint64_t deadline_ns) {
   slot->host_calls = 0;
   slot->response_len = 0;
   slot->interrupt = 0;
+  slot->refused = 0;
   slot->deadline_ns = deadline_ns;
   set_fuel(slot->context, all_fuel(slot));
   mark(slot, all_fuel(slot));

@@ -142,6 +142,7 @@ typedef struct {
   const uint8_t *message;
   uint8_t *copy; /* of the message, while the guest's allocator runs */
   const void *import;
+  uint32_t refused; /* the call that `call` and `arguments` tell of was not let through */
   wasmtime_val_t *results;
   wasm_trap_t **trap_out;
 
