@@ -15,8 +15,8 @@ import caxton.testing
 
 NAMES: Final = """
     AgentError AgentFailed AgentRef AgentStatistics CaxtonError DeadLetter Debug Envelope Frame FsSettings Grants Host
-    HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError ModuleError
-    Performative ProtocolError Reply Restart Rule ToolError ToolSettings TrapError Usage __version__
+    HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError
+    ModuleError Performative ProtocolError Reply Restart Rule ToolError ToolSettings TrapError Usage __version__
 """.split()
 TESTING: Final = """
     DRIVER ECHO UPPER ManualClock ManualTimer Result ResultOf Step act call driver perform program results settle
