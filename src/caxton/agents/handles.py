@@ -5,8 +5,8 @@ Every wait ends at the latest a little before the turn's deadline, so that the g
 
 from __future__ import annotations
 
-from caxton.agents.ports import Clock, Router, Timer
-from caxton.agents.waiting import Chosen, Outcome, Pending
+from caxton.agents.ports import Budget, Clock, Router, Timer
+from caxton.agents.waiting import Answered, Chosen, Outcome, Pending
 from caxton.errors import CaxtonError, LimitError, MessagingError
 from caxton.messages import AgentName
 
@@ -65,12 +65,31 @@ class Wait(Pending):
 
 
 class Handles:
-    """The open handles of one turn. ``deadline`` (monotonic seconds) is when every wait ends at the latest."""
+    """The open handles of one turn. ``deadline`` (monotonic seconds) is when every wait ends at the latest.
 
-    __slots__ = ("_deadline", "_limit", "_name", "_next", "_open", "_router", "_timers", "_wait", "clock")
+    What has come and was not taken yet lies in the host's memory: it counts against ``budget``.
+    """
 
-    def __init__(self, name: AgentName, router: Router, clock: Clock, deadline: float, limit: int) -> None:
+    __slots__ = (
+        "_budget",
+        "_deadline",
+        "_kept",
+        "_limit",
+        "_name",
+        "_next",
+        "_open",
+        "_router",
+        "_timers",
+        "_wait",
+        "clock",
+    )
+
+    def __init__(
+        self, name: AgentName, router: Router, clock: Clock, budget: Budget, deadline: float, limit: int
+    ) -> None:
         self.clock = clock
+        self._budget = budget
+        self._kept: dict[int, int] = {}
         self._name = name
         self._router = router
         self._deadline = deadline
@@ -97,7 +116,23 @@ class Handles:
         self._timers[number] = self.clock.call_at(
             self.clock.monotonic() + timeout / 1000, lambda: pending.abandon(late)
         )
+        pending.then(lambda: self._keep(number, pending))
         return number
+
+    def _keep(self, number: int, pending: Pending) -> None:
+        """Counts what has come; where the host has no room for it, it comes to nothing."""
+        size = _size(pending.outcome)
+        if size == 0 or number not in self._open:
+            return
+        if self._budget.keep(size):
+            self._kept[number] = size
+        else:
+            pending.outcome = LimitError("limit.host", "the agents of this host have no memory left for the result")
+
+    def _drop(self, number: int) -> None:
+        size = self._kept.pop(number, 0)
+        if size:
+            self._budget.drop(size)
 
     def wait_for(self, pending: Pending, timeout: int | None, late: CaxtonError) -> Wait:
         """Waits for one outcome that no handle stands for. Milliseconds; None: as long as the turn may."""
@@ -114,6 +149,7 @@ class Handles:
         timer = self._timers.pop(number, None)
         if timer is not None:
             timer.cancel()
+        self._drop(number)
         return self._open.pop(number, None)
 
     def wait(self, numbers: tuple[int, ...], timeout: int) -> Wait:
@@ -172,6 +208,20 @@ class Handles:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        for pending in self._open.values():
+        still_open = list(self._open.values())
+        self._open.clear()  # what comes now is counted no more
+        for pending in still_open:
             pending.cancel()
-        self._open.clear()
+        for number in list(self._kept):
+            self._drop(number)
+
+
+def _size(outcome: Outcome) -> int:
+    """Bytes that an outcome takes, where they can be many."""
+    if isinstance(outcome, bytes):
+        return len(outcome)
+    if isinstance(outcome, Answered):
+        return len(outcome.payload)
+    reply = getattr(outcome, "reply", None)  # of an agent that has failed
+    said = getattr(outcome, "payload", None) if reply is None else reply.payload
+    return len(said) if isinstance(said, bytes) else 0

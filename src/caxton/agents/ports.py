@@ -354,3 +354,9 @@ class Budget(Protocol):
 
     def changed(self, before: int, after: int, share: int, *, on_loop: bool) -> None:
         """An agent's memory has grown or shrunk; it gives back its share. On any thread."""
+
+    def keep(self, size: int) -> bool:
+        """Takes ``size`` bytes for a result that a turn has not read yet; False where there is no room."""
+
+    def drop(self, size: int) -> None:
+        """Gives back what ``keep`` took."""

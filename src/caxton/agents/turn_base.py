@@ -12,7 +12,7 @@ from caxton.agents.handles import Handles
 from caxton.agents.held import Draft, Held
 from caxton.agents.outbox import Outbox
 from caxton.agents.output import Lines
-from caxton.agents.ports import Answer, Clock, Router, Tools
+from caxton.agents.ports import Answer, Budget, Clock, Router, Tools
 from caxton.agents.spec import Spec
 from caxton.errors import NOT_FOUND, AgentError, LimitError, ToolError
 from caxton.messages import AgentName, agent_name
@@ -26,6 +26,7 @@ class World:
     """What all turns of a host share. ``log`` takes (agent, level, text); ``random`` makes (agent, count) bytes."""
 
     router: Router
+    budget: Budget
     tools: Tools
     clock: Clock
     log: Callable[[AgentName, str, bytes], None]
@@ -178,6 +179,7 @@ class TurnBase:
                 self.owner.name,
                 self.world.router,
                 self.world.clock,
+                self.world.budget,
                 self.deadline - margin,
                 self.owner.spec.limits.pending,
             )

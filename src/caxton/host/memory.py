@@ -38,8 +38,9 @@ def resident() -> int:
 class MemoryBudget:
     """How much memory the agents have in sum, and may have.
 
-    The sum of their linear memories is kept exactly, and held to ``limit``. Since a host is more than those (messages,
-    state, pages that only a large message touches), the process's resident memory is looked at too, now and then: it
+    The sum of their linear memories, and of the results that their turns have not read yet, is kept exactly, and held
+    to ``limit``. Since a host is more than those (messages, state, pages that only a large message touches), the
+    process's resident memory is looked at too, now and then: it
     may reach the machine's share, or ``limit`` where that is more.
 
     A guest that begins to run takes a share of what is left, by which it may grow until it stops: so the limit holds,
@@ -54,6 +55,7 @@ class MemoryBudget:
         self.used = 0
         self.scarce = False
         self._shares = 0
+        self._kept = 0
         self._loop_may_grow_until = 0.0
         self._largest = 0
         self._runners = runners
@@ -69,7 +71,7 @@ class MemoryBudget:
         """
         self._largest = max(self._largest, limit)
         self._look()
-        if self.used + self._shares + size > self.limit:
+        if self.used + self._shares + self._kept + size > self.limit:
             raise LimitError(
                 "limit.host",
                 f"the agents of this host may have {self.limit >> 20} MiB, of which {self.used >> 20} MiB are used",
@@ -102,6 +104,22 @@ class MemoryBudget:
                 self._look()
             self._weigh(on_loop=on_loop)
 
+    def keep(self, size: int) -> bool:
+        """Takes ``size`` bytes for a result that a turn has not read yet; False where there is no room."""
+        with self._lock:
+            self._look()
+            if size > self._left():
+                return False
+            self._kept += size
+            self._weigh(on_loop=True)
+            return True
+
+    def drop(self, size: int) -> None:
+        """Gives back what ``keep`` took."""
+        with self._lock:
+            self._kept -= size
+            self._weigh(on_loop=True)
+
     def _look(self) -> None:
         now = time.monotonic()
         if now - self._looked >= _LOOK_EVERY:
@@ -109,7 +127,7 @@ class MemoryBudget:
             self._resident = resident()
 
     def _left(self) -> int:
-        return min(self.limit - self.used, self._resident_limit - self._resident) - self._shares
+        return min(self.limit - self.used - self._kept, self._resident_limit - self._resident) - self._shares
 
     def _weigh(self, *, on_loop: bool) -> None:
         scarce = self._left() < self._largest * self._runners

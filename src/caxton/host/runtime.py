@@ -114,7 +114,7 @@ class Host(Toolbelt):
         except BaseException:
             self._closed = True
             raise
-        self._world = World(self.router, tools, self.clock, agent_log(self._sink), self._random)
+        self._world = World(self.router, self._budget, tools, self.clock, agent_log(self._sink), self._random)
         if self._configured is not None:
             await self._start_configured(self._configured)
         return self
