@@ -59,6 +59,20 @@ CASES: dict[str, str] = {
     "run echo.wat --config nowhere.toml": "nowhere.toml: No such file or directory",
     "run echo.wat --config ''": "--config is empty",
     "run echo.wat --json=yes": "--json",
+    "new": "LANG",
+    "new c": "NAME",
+    "new rst x": "did you mean rust?",
+    "new nonsense x": "typescript",
+    "new '\x1b[31m\u202e' x": r"\x1b[31m\u202e",
+    "new c ''": "NAME is empty",
+    "new c stub.json": "is no folder",
+    "new c x y": "y",
+    "build nowhere": "agent.toml: No such file or directory",
+    "build ''": "DIR is empty",
+    "build . more": "more",
+    "build --optimize": "--optimize",
+    "build --optimize best": "--optimize: 'best' is not size or speed",
+    "build --dbug": "did you mean --debug?",
     "inspect": "MODULE",
     "inspect --fuel 3 echo.wat": "--fuel",
     "check echo.wat echo.wat": "echo.wat",
@@ -94,6 +108,10 @@ CASES: dict[str, str] = {
 }
 FINE = {"run echo.wat --memory '16 MB '"}
 JSON = [
+    "new --json",
+    "new nonsense x --json",
+    "build nowhere --json",
+    "build --json --optimize x",
     "run --json",
     "run echo.wat --json --fuel x",
     "inspect --json",
@@ -118,7 +136,7 @@ JSON = [
     "up --json --nonsense",
     "mcp --json",
 ]
-LATER = "new build dev serve tell ask agents logs dead-letters top wit".split()
+LATER = "dev serve tell ask agents logs dead-letters top wit".split()
 
 
 @pytest.fixture(scope="module")

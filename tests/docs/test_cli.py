@@ -10,13 +10,13 @@ import pytest
 from typer.main import get_command
 
 from caxton.bench.command import _parser
-from caxton.cli import usage, verbs, verbs_host
+from caxton.cli import usage, verbs, verbs_build, verbs_host
 from caxton.cli.app import app
 from caxton.errors import CODES, exit_status
 from tests.docs.pages import REFERENCE, plain, read
 
 PAGE = read(REFERENCE / "cli.md")
-VERBS_ARE_IN = (verbs, verbs_host)  # importing them is what makes the verbs known
+VERBS_ARE_IN = (verbs, verbs_build, verbs_host)  # importing them is what makes the verbs known
 COMMANDS: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
 BELOW: dict[str, Any] = {
     f"{verb} {name}": command

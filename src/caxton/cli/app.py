@@ -1,4 +1,4 @@
-"""The command line as a whole: what its verbs are made from (verbs.py and verbs_host.py have them).
+"""The command line as a whole: what its verbs are made from (verbs.py, verbs_build.py and verbs_host.py have them).
 
 A verb's function does nothing yet: it answers with what is to be done, so that arguments are read in one place and
 work, with its errors and signals, is done in another (entry.py). What a verb needs is imported when it is named.

@@ -86,7 +86,7 @@ def _run(arguments: list[str]) -> int:
     usage.check_verb(arguments)
     from typer.main import get_command
 
-    from caxton.cli import verbs, verbs_host  # noqa: F401 - they fill the app
+    from caxton.cli import verbs, verbs_build, verbs_host  # noqa: F401 - they fill the app
     from caxton.cli.app import app
 
     command = get_command(app)

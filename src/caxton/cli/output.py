@@ -252,7 +252,10 @@ def usage_of(reply: Reply | None, error: CaxtonError | None) -> Usage:
 
 def error_object(error: CaxtonError) -> dict[str, Any]:
     """An error as the contract's JSON object: its code, its message, the guest's stack."""
-    return {"code": error.code, "message": error.message, "frames": [frame.as_json() for frame in error.frames]}
+    found: dict[str, Any] = {"code": error.code, "message": error.message}
+    found["frames"] = [frame.as_json() for frame in error.frames]
+    said = getattr(error, "output", "")  # a compiler's
+    return found | {"output": said} if said else found
 
 
 def _payload(reply: Reply | None) -> dict[str, str | None]:

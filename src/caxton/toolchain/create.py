@@ -38,12 +38,12 @@ def create_project(
         ToolchainError: ``toolchain.missing``, the language's SDK is not there.
     """
     called = agent_name(folder.name if name is None else name)
+    _check_free(folder)
     sdks = sdk_folder() if sdk is None else sdk
     source = sdks / found.name / template
     if not source.is_dir():
         raise HostError("config.invalid", f"there is no {template} for {found.title} in this installation")
     try:
-        _check_free(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = files.beside(folder)
         aside.mkdir()
