@@ -34,6 +34,7 @@ import caxton
 from tests.docs.pages import Block, Page
 
 COMMAND_SECONDS: Final = 300
+COMPILED: Final = frozenset({"c", "cpp", "zig", "rust"})
 _PRINTED: Final = re.compile(r"\bprint\(.*\)\s+# (.*)$")
 
 
@@ -141,6 +142,7 @@ def run(page: Page) -> None:
     for block in page.blocks:
         where = f"{page.name}:{block.line}"
         if "file" in block.options:
+            Path(block.options["file"]).parent.mkdir(parents=True, exist_ok=True)
             Path(block.options["file"]).write_text(block.text)
         if block.language == "wat":
             asyncio.run(_spawn(Path(block.options["file"])))
@@ -161,8 +163,10 @@ def run(page: Page) -> None:
 
 
 def sources_without_a_build(page: Page) -> list[str]:
-    """Named C sources that no command of the page names."""
+    """Named sources of compiled languages that no command of the page compiles: by their name, or as a project's."""
     lines = [line for block in page.blocks if block.language == "console" for line in block.text.splitlines()]
-    words = {word for line in lines if line.startswith("$ ") for word in shlex.split(line, comments=True)}
-    named = [block.options["file"] for block in page.blocks if block.language == "c" and "file" in block.options]
-    return [name for name in named if name not in words]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("$ ")]
+    built = {word for words in commands for word in words}
+    projects = {words[2] for words in commands if words[:2] == ["caxton", "build"]}
+    named = [block.options["file"] for block in page.blocks if block.language in COMPILED and "file" in block.options]
+    return [name for name in named if name not in built and not projects & {str(one) for one in Path(name).parents}]

@@ -9,7 +9,7 @@ import pytest
 from tests.docs import examples
 from tests.docs.pages import Block, Page, pages
 
-RUN = {"python", "wat", "c", "console", "json", "toml"}
+RUN = {"python", "wat", "console", "json", "toml"} | examples.COMPILED
 NOT_RUN = {"sh", "text", "toml"}
 
 WITH_EXAMPLES = [page for page in pages() if any(block.language in RUN for block in page.blocks)]
@@ -31,13 +31,17 @@ def test_there_are_examples() -> None:
 def test_every_block_says_what_it_is(page: Page) -> None:
     """A block has a language, and a source file has a name: nothing escapes the tests unseen."""
     strange = [block.line for block in page.blocks if block.language not in RUN | NOT_RUN]
-    unnamed = [block.line for block in page.blocks if block.language in ("c", "wat") and "file" not in block.options]
+    unnamed = [
+        block.line
+        for block in page.blocks
+        if block.language in {"wat"} | examples.COMPILED and "file" not in block.options
+    ]
     assert (strange, unnamed) == ([], [])
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_c_sources_are_built(page: Page) -> None:
-    """Each named C source is compiled by a command of its page."""
+def test_sources_are_built(page: Page) -> None:
+    """Each named source of a compiled language is compiled by a command of its page."""
     assert examples.sources_without_a_build(page) == []
 
 
