@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from caxton.agents.spec import Usage
@@ -21,7 +22,8 @@ from caxton.cli import interrupts
 from caxton.cli.held import Held
 from caxton.errors import CaxtonError
 from caxton.host.reference import Reply
-from caxton.text import safe
+from caxton.host.sources import excerpt
+from caxton.text import safe, safe_name
 from caxton.tools.policy.preview import without_blanks
 
 if TYPE_CHECKING:
@@ -114,12 +116,17 @@ def log(agent: str, level: str, line: str) -> None:
     remark(f"{level}: {line}")
 
 
-def complain(error: CaxtonError, verb: str = "") -> None:
-    """An error: one line, and the guest's stack below it. For wrong usage the line names the verb, not the code."""
+def complain(error: CaxtonError, verb: str = "", module: Path | None = None) -> None:
+    """An error: one line, and the guest's stack below it. For wrong usage the line names the verb, not the code.
+
+    ``module``: the file that ran; where the source of a frame lies in its project, the lines around it are shown.
+    """
     if error.code == "config.invalid":
         say(f"caxton{verb and ' '}{verb}: {error.message}")
     else:
-        say("\n    ".join((f"caxton: {error.code}: {error.message}", *map(str, error.frames))))
+        source = None if module is None or not error.frames else excerpt(module, error.frames)
+        around = [] if source is None else [f"{safe_name(source.file)}:{source.line}", *str(source).split("\n")]
+        say("\n    ".join((f"caxton: {error.code}: {error.message}", *map(str, error.frames), *around)))
 
 
 # ---- standard output ------------------------------------------------------------------------------------------------

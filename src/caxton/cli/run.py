@@ -18,20 +18,14 @@ from caxton.tools.settings import ToolSettings
 
 
 def run(job: Job) -> int:
-    """Runs the job; answers the exit status, which is that of the first failure.
-
-    Raises:
-        CaxtonError: the agent could not be started.
-    """
+    """Runs the job; answers the exit status, which is that of the first failure."""
     watch = Watch(job)
     try:
         return interrupts.run(_run(job, watch))
     except CaxtonError as error:
-        found = watch.found() if job.json else {}
-        if not found:
-            raise
-        output.complain(error, "run")
-        output.put_json(output.failure(error.code, error.message, error) | found)
+        output.complain(error, "run", job.module)
+        if job.json:
+            output.put_json(output.failure(error.code, error.message, error) | watch.found())
         return exit_status(error.code)
 
 
@@ -43,7 +37,7 @@ async def _run(job: Job, watch: Watch) -> int:
         nonlocal status
         _show(job, outcome, watch)
         if outcome.error is not None:
-            output.complain(outcome.error, "run")
+            output.complain(outcome.error, "run", job.module)
             status = status or exit_status(outcome.error.code)
 
     async with Host(seed=job.seed, clock=clock, log=output.log, tools=_tools(job)) as host:

@@ -10,12 +10,13 @@ import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from caxton.agents.spec import Limits
 from caxton.errors import HostError, ModuleError
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.companions import companion_lines
+from caxton.sandbox.compiler import Compilation, LineReading
 from caxton.sandbox.engine import FEATURES, Settings, default_settings
 from caxton.sandbox.files import check_size, read_module
 from caxton.sandbox.module import GuestLimits, Module, load
@@ -30,6 +31,7 @@ _COMPILERS: Final = max(1, min(4, os.cpu_count() or 1))
 """Children that compile at once: each may take all the memory that compiling is allowed."""
 
 _THREADS: Final = 8
+Child = TypeVar("Child", Compilation, LineReading)
 _Key: TypeAlias = tuple[object, ...]
 
 
@@ -63,9 +65,9 @@ class Loader:
         self._kept_bytes = 0
         self._loading: dict[_Key, asyncio.Task[Module]] = {}
         self._waiting: dict[asyncio.Task[Module], int] = {}
-        self._by_key: dict[_Key, Compilation] = {}
+        self._by_key: dict[_Key, Compilation | LineReading] = {}
         self._compiling = threading.Semaphore(_COMPILERS)
-        self._running: weakref.WeakSet[Compilation] = weakref.WeakSet()
+        self._running: weakref.WeakSet[Compilation | LineReading] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="caxton-loader")
@@ -108,9 +110,9 @@ class Loader:
     def _give_up(self, key: _Key) -> None:
         self._loading.pop(key, None)  # who comes later begins anew
         with self._lock:
-            compilation = self._by_key.pop(key, None)
-        if compilation is not None:
-            compilation.stop()
+            child = self._by_key.pop(key, None)
+        if child is not None:
+            child.stop()
 
     def _key(self, source: Source, features: frozenset[str], limits: Limits) -> _Key:
         big = int(limits.memory) if features or int(limits.memory) > (64 << 20) else 0
@@ -156,24 +158,35 @@ class Loader:
             if self._cache is None:
                 self._cache = ModuleCache()
         settings = default_settings(features, int(limits.memory))
-        return load(data, self._cache, settings=settings, compilation=functools.partial(self._compilation, key))
+        module = load(data, self._cache, settings=settings, compilation=functools.partial(self._compilation, key))
+        path = path_of(source)
+        if path is not None and not module.facts.lines:
+            reading = functools.partial(self._line_reading, key, settings)
+            module.add_lines(companion_lines(path, data, module.facts, self._cache, reading))
+        return module
 
     def _compilation(self, key: _Key, data: bytes, settings: Settings) -> Compilation:
-        compilation = Compilation(data, settings, turn=self._compiling)
+        return self._watched(key, Compilation(data, settings, turn=self._compiling))
+
+    def _line_reading(self, key: _Key, settings: Settings, data: bytes, companion: bytes) -> LineReading:
+        return self._watched(key, LineReading(data, companion, settings, turn=self._compiling))
+
+    def _watched(self, key: _Key, child: Child) -> Child:
+        """A child that ends when nobody waits for the module any more, or when this ends."""
         with self._lock:
-            self._by_key[key] = compilation
-            self._running.add(compilation)
+            self._by_key[key] = child
+            self._running.add(child)
             if self._closing.is_set():
-                compilation.stop()
-        return compilation
+                child.stop()
+        return child
 
     async def close(self) -> None:
         """Ends every compilation that still runs."""
         self._closing.set()
         with self._lock:
             running = list(self._running)
-        for compilation in running:
-            compilation.stop()
+        for child in running:
+            child.stop()
         for task in list(self._loading.values()):
             await asyncio.gather(task, return_exceptions=True)
         self._pool.shutdown(wait=True)

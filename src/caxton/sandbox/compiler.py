@@ -29,6 +29,7 @@ from caxton.sandbox.signature import signature
 COMPILE_SECONDS: Final = 120.0
 COMPILE_BYTES: Final = 4 << 30
 _LOOK_EVERY: Final = 0.1
+_MAX_NAME: Final = 2048
 _MAX_HEADER: Final = 64 << 20
 _MAX_CODE: Final = 1 << 30
 
@@ -40,6 +41,7 @@ class Facts:
     ``imports``: (module, name, signature); ``exports``: name to signature (signature.py); ``memory``: (minimum,
     maximum or None, is 64-bit, is shared) of the exported memory, pages; ``memories``, ``tables``: minima, of the
     module's own. ``lines``: where its code comes from (lines.py); only compiling finds that out.
+    ``external_debug_info``, ``source_map``: where it says that debug information lies; names of its own making.
     """
 
     sha256: str
@@ -52,6 +54,8 @@ class Facts:
     has_start: bool
     has_dwarf: bool
     lines: str = ""
+    external_debug_info: str | None = None
+    source_map: str | None = None
 
     @classmethod
     def from_json(cls, text: bytes | memoryview) -> Facts:
@@ -138,7 +142,13 @@ def read_facts(data: bytes) -> Facts:
         tables=tuple(item.minimum for item in info.tables),
         has_start=info.has_start,
         has_dwarf=info.has_dwarf,
+        external_debug_info=_short(info.external_debug_info),
+        source_map=_short(info.source_mapping_url),
     )
+
+
+def _short(name: str | None) -> str | None:
+    return None if name is None else name[:_MAX_NAME]
 
 
 def _memory(what: Any) -> tuple[int, int | None, bool, bool] | None:
@@ -212,7 +222,18 @@ def _describe(data: bytes, settings: engine.Settings) -> tuple[bytes, bytes]:
     return json.dumps(describe(data, settings.features)).encode(), b""
 
 
-_TASKS: Final = {"compile": _compile, "describe": _describe}
+def _read_lines(data: bytes, settings: engine.Settings) -> tuple[bytes, bytes]:
+    from caxton.sandbox.lines import pack_companion
+
+    size = int.from_bytes(data[:_SIZE], "little")
+    module, companion = to_binary(data[_SIZE : _SIZE + size]), data[_SIZE + size :]
+    read_facts(module)
+    lines, why = pack_companion(module, companion)
+    return json.dumps({"why": why}).encode(), lines.encode()
+
+
+_SIZE: Final = 8
+_TASKS: Final = {"compile": _compile, "describe": _describe, "lines": _read_lines}
 
 
 def main() -> None:
@@ -396,3 +417,22 @@ class Description(_Child):
         """
         found: dict[str, Any] = json.loads(self._run()[0])
         return found
+
+
+class LineReading(_Child):
+    """Reads the debug information beside one module. ``run`` blocks; ``stop`` ends it from another thread."""
+
+    _task = "lines"
+
+    def __init__(self, module: bytes, companion: bytes, settings: engine.Settings, **options: Any) -> None:
+        super().__init__(len(module).to_bytes(_SIZE, "little") + module + companion, settings, **options)
+
+    def run(self) -> tuple[str, str]:
+        """The table of lines (lines.py) and, where it is empty, why.
+
+        Raises:
+            ModuleError: the module cannot be read; ``module.too-complex``, it took more than the limits.
+            LimitError: ``limit.host``, no process can be started.
+        """
+        answer, lines = self._run()
+        return lines.decode(), str(json.loads(answer)["why"])

@@ -1,8 +1,8 @@
 """From an offset in a module to file, line and column.
 
-The compiler's child packs a table (``pack_lines``), which is kept with the compiled code; the host looks a trapped
-guest's frames up in it (``Lines``). Wasmtime could do it from the module's DWARF, but would read it in the host's
-process: less than a megabyte of it can take seconds and gigabytes there.
+The compiler's child packs a table (``pack_lines``; ``pack_companion`` from a file beside the module), which is kept
+with the compiled code; the host looks a trapped guest's frames up in it (``Lines``). Wasmtime could do it from the
+module's DWARF, but would read it in the host's process: less than a megabyte of it can take seconds and gigabytes.
 
 A packed table is an index, and blocks of rows and of files' names, each compressed by itself: the host, which looks
 things up on its event loop, unpacks only the blocks that it needs, however large the module has made the table.
@@ -18,8 +18,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
+from caxton.sandbox.binary_custom import read_function_names
 from caxton.sandbox.binary_reader import MAX_NAME_BYTES, MalformedBinary, Reader
-from caxton.sandbox.dwarf_lines import NOWHERE, Row, read_line_rows
+from caxton.sandbox.dwarf_lines import NOWHERE, LineRows, Row, read_line_rows
+from caxton.sandbox.source_map import BadMap, read_source_map
+from caxton.text import NAME_LIMIT, cut
 
 T = TypeVar("T")
 Place = tuple[str, int, int | None]
@@ -33,6 +36,7 @@ _MAX_BLOCK: Final = 1 << 20
 _KEPT: Final = 32
 """Blocks that stay unpacked."""
 
+_MOST_FUNCTIONS: Final = 200_000
 _CODE: Final = 10
 _SECTIONS: Final = (".debug_line", ".debug_str", ".debug_line_str")
 _COLUMNS: Final = ("I", "I", "I", "H")
@@ -56,16 +60,96 @@ def _sections(data: bytes) -> tuple[int, int, dict[str, bytes]]:
 def pack_lines(data: bytes) -> str:
     """The line table of a valid binary, as text that ``Lines`` reads; empty where it has no debug information."""
     start, size, sections = _sections(data)
+    return _packed(start, _dwarf(sections, size), {})
+
+
+def _dwarf(sections: dict[str, bytes], size: int) -> LineRows:
     line, strings, line_strings = (sections.get(name, b"") for name in _SECTIONS)
-    read = read_line_rows(line, strings, line_strings, size)
-    if not read.rows:
+    return read_line_rows(line, strings, line_strings, size)
+
+
+def _packed(start: int, read: LineRows, functions: dict[int, str]) -> str:
+    if not read.rows and not functions:
         return ""
     read.rows.sort(key=lambda row: row[0])
     blocks = _Blocks()
     rows = [blocks.add(_row_bytes(part)) for part in _parts(read.rows, _ROWS)]
     files = [blocks.add("\0".join(part).encode()) for part in _parts(read.files, _NAMES_IN_BLOCK)]
     first = [row[0] for row in read.rows[::_ROWS]]
-    return json.dumps({"start": start, "first": first, "rows": rows, "files": files}) + "\n" + "".join(blocks.texts)
+    index = {"start": start, "first": first, "rows": rows, "files": files}
+    if functions:
+        named = sorted(functions.items())
+        index["named"] = [number for number, _ in named[::_NAMES_IN_BLOCK]]
+        index["functions"] = [blocks.add(json.dumps(dict(part)).encode()) for part in _parts(named, _NAMES_IN_BLOCK)]
+    return json.dumps(index) + "\n" + "".join(blocks.texts)
+
+
+def pack_companion(data: bytes, companion: bytes) -> tuple[str, str]:
+    """The same for a valid binary whose debug information is ``companion``: DWARF in a module, or a source map.
+
+    Answers the table and, where it is empty, why.
+    """
+    if companion[:4] == b"\0asm":
+        try:
+            return _pack_separate(data, companion)
+        except MalformedBinary as error:
+            return "", f"no WebAssembly: {error}"
+    try:
+        # The AssemblyScript compiler writes its output's name there, without what it ends in.
+        url = _map_url(data)
+        read = read_source_map(companion, url and url.removesuffix(".wasm.map"))
+    except BadMap as error:
+        return "", str(error)
+    start, size, _ = _sections(data)
+    rows = [(row[0] - start, *row[1:]) for row in read.rows if 0 <= row[0] - start < size]
+    # What stands before a function's first position is not the function before it.
+    read.rows = [*((at - start, NOWHERE, 0, 0) for at in _bodies(data, start, size)), *rows, (size, NOWHERE, 0, 0)]
+    return (_packed(start, read, {}), "") if rows else ("", "it has no positions in this module")
+
+
+def _pack_separate(data: bytes, companion: bytes) -> tuple[str, str]:
+    start, size, _ = _sections(data)
+    other_start, other_size, sections = _sections(companion)
+    other_code = companion[other_start : other_start + other_size]
+    if other_code and other_code != data[start : start + size]:
+        return "", "it is of another module"
+    packed = _packed(start, _dwarf(sections, size), {} if _names_of(data) else _names_of(companion))
+    return packed, "" if packed else "it has no lines"
+
+
+def _map_url(data: bytes) -> str | None:
+    reader = Reader(data, 8)
+    for number, _ in reader.sections():
+        if number == 0 and reader.name("replace") == "sourceMappingURL":
+            try:
+                return reader.name("replace")
+            except MalformedBinary:
+                return None
+    return None
+
+
+def _bodies(data: bytes, start: int, size: int) -> list[int]:
+    """Where each function of a code section begins, as far as they can be told."""
+    reader = Reader(data, start, start + size)
+    found: list[int] = []
+    try:
+        for _ in range(min(reader.u32(), _MOST_FUNCTIONS)):
+            length = reader.u32()
+            found.append(reader.pos)
+            reader.pos += length
+    except MalformedBinary:
+        pass
+    return found
+
+
+def _names_of(data: bytes) -> dict[int, str]:
+    """The names of a binary's functions, each short enough to be shown; the first name section counts."""
+    reader = Reader(data, 8)
+    for number, stop in reader.sections():
+        if number == 0 and reader.name("replace") == "name":
+            found = read_function_names(Reader(data, reader.pos, stop), range(_MOST_FUNCTIONS))
+            return {number: cut(name, NAME_LIMIT) for number, name in found.items()}
+    return {}
 
 
 def _parts(items: list[T], size: int) -> Iterator[list[T]]:
@@ -104,6 +188,8 @@ class Lines:
         self._first: list[int] = index.get("first", [])
         self._rows: list[list[int]] = index.get("rows", [])
         self._files: list[list[int]] = index.get("files", [])
+        self._named: list[int] = index.get("named", [])
+        self._functions: list[list[int]] = index.get("functions", [])
         self._unpacked: dict[tuple[int, int], Any] = {}
 
     def find(self, offset: int) -> Place | None:
@@ -118,6 +204,11 @@ class Lines:
             return None
         block, number = divmod(files[row], _NAMES_IN_BLOCK)
         return self._block(self._files[block], _names)[number], lines[row], columns[row] or None
+
+    def function(self, index: int) -> str | None:
+        """The name of a function that the module itself does not name."""
+        block = bisect_right(self._named, index) - 1
+        return None if block < 0 else self._block(self._functions[block], json.loads).get(str(index))
 
     def _block(self, place: Sequence[int], read: Callable[[bytes], T]) -> T:
         begin, end = place

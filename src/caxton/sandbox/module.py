@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from caxton.errors import LimitError, ModuleError
@@ -154,6 +154,11 @@ class Module:
             self._lines = Lines(self.facts.lines)
         return self._lines
 
+    def add_lines(self, packed: str) -> None:
+        """Says where its code comes from, where the module itself does not."""
+        self.facts = replace(self.facts, lines=packed)
+        self._lines = None
+
     @property
     def first_memory(self) -> int:
         """Bytes of memory that an instance begins with."""
@@ -259,7 +264,7 @@ def _instance_pre(used: engine.Engine, pointer: Any) -> Any:
 
 # ---- loading --------------------------------------------------------------------------------------------------------
 
-_FORM: Final = 2
+_FORM: Final = 3
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
 
