@@ -1,4 +1,4 @@
-"""Conformance agents and templates of the languages whose agents are components: built once, since that takes seconds."""
+"""Conformance agents and templates of the languages whose agents are components: built once, which takes seconds."""
 
 from __future__ import annotations
 
