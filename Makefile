@@ -93,6 +93,10 @@ bench-peers: $(INSTALLED)-bench shim ## also measure processes, containers, V8 i
 	@bash benchmarks/peers/install.sh
 	@$(RUN) -m benchmarks.peers $(ARGS)
 
+.PHONY: conformance
+conformance: $(INSTALLED)-dev shim ## prove what every language's agents do, and write the table of it (ARGS=LANGUAGE)
+	@$(RUN) -m caxton.conformance $(if $(ARGS),$(ARGS),--write docs/reference/conformance.md)
+
 .PHONY: shim
 shim: ## compile the C shim again if its source has changed
 	@$(RUN) build_backend/shim.py --if-stale

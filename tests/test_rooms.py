@@ -25,11 +25,14 @@ FLOORS: Final = (
     {"config"},
     {"host"},
     {"serving", "toolchain"},
-    {"cli", "demo", "bench", "testing"},
+    {"cli", "demo", "bench", "testing", "conformance"},
 )
 SIBLINGS_APART: Final = FLOORS[2]
-THIN: Final = {("cli", "demo"), ("cli", "bench")}
+THIN: Final = {("cli", "demo"), ("cli", "bench"), ("cli", "conformance"), ("bench", "conformance")}
 """On the top floor, a verb may call what it is the verb of."""
+
+HELPED: Final = {("conformance", "testing")}
+"""What plays agents uses what helps to."""
 
 SMALL: Final = {("messages", "errors"), ("messages", "text"), ("messages", "jsontext"), ("errors", "text")}
 """On the ground floor the modules that build on each other."""
@@ -85,7 +88,7 @@ def _allowed(here: str, there: str) -> bool:
         return True
     above, below = _floor(here), _floor(there)
     if above == below:
-        return (here, there) in THIN | SMALL
+        return (here, there) in THIN | HELPED | SMALL
     return above > below
 
 
