@@ -1,9 +1,12 @@
 // {{name}}: one function from a message to its reply.
 
-import { log } from "../caxton/index.js";
+import { Failure, state } from "../caxton/index.js";
 
-/** @type {import("../caxton/index.js").Handler} */
+/** Greets whoever the message names.
+ * @type {import("../caxton/index.js").Handler} */
 export default function handle(message) {
-  log("info", `a message from ${message.sender}`);
-  return `Hello, ${message.text}!`;
+  if (message.text === "") throw new Failure("whom shall I greet?");
+  console.log(`greeting ${message.text}`);
+  state.put("last", message.text);
+  return `hello, ${message.text}`;
 }

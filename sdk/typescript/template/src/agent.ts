@@ -1,8 +1,11 @@
 // {{name}}: one function from a message to its reply.
 
-import { type Message, log } from "../caxton/index.js";
+import { Failure, type Message, state } from "../caxton/index.js";
 
+/** Greets whoever the message names. */
 export default function handle(message: Message): string {
-  log("info", `a message from ${message.sender}`);
-  return `Hello, ${message.text}!`;
+  if (message.text === "") throw new Failure("whom shall I greet?");
+  console.log(`greeting ${message.text}`);
+  state.put("last", message.text);
+  return `hello, ${message.text}`;
 }

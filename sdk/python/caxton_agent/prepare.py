@@ -1,0 +1,38 @@
+"""What happens once, when the agent is built: its modules are imported, and what is in memory then is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterable
+from typing import Final
+
+from caxton_agent import output
+from caxton_agent.entry import Agent
+
+ALWAYS: Final = (
+    *("_strptime", "encodings.ascii", "encodings.cp1252", "encodings.latin_1", "encodings.unicode_escape"),
+    *("encodings.utf_16", "encodings.utf_16_le", "encodings.utf_32", "encodings.utf_8_sig", "traceback", "_colorize"),
+)
+"""Modules that Python itself imports late."""
+
+
+def prepare(module: str, late: Iterable[str]) -> None:
+    """Imports the agent, and what it would import later: where it runs there are no files to import from.
+
+    Args:
+        module: the agent's module.
+        late: modules that its sources name anywhere, in a function, say.
+
+    Raises:
+        TypeError: it has no function ``handle``.
+    """
+    output.install_logging()
+    handle = getattr(importlib.import_module(module), "handle", None)
+    if not callable(handle):
+        raise TypeError(f"src/{module}.py must have a function named handle")
+    Agent.handle = staticmethod(handle)
+    for name in (*ALWAYS, *late):
+        with contextlib.suppress(ImportError):  # it is for another system, or guarded by the agent itself
+            importlib.import_module(name)
+    output.keep_sources()

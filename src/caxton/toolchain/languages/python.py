@@ -1,0 +1,101 @@
+"""Python: CPython itself, with the agent already imported, as a component; by ``componentize-py``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+from caxton.errors import HostError
+from caxton.text import safe_name
+from caxton.toolchain.errors import Install, missing
+from caxton.toolchain.files import find
+from caxton.toolchain.language import Language, Task, Tools
+from caxton.toolchain.machine import Machine
+
+COMPONENTIZE: Final = "0.25.1"
+INSTALL: Final = Install(anywhere='pip install "caxton[python]"')
+SOURCE_SIZE: Final = 4 << 20
+"""Bytes of one source file that are searched for imports; a larger one is imported all the same."""
+
+_MODULE: Final = "agent"
+_SDK: Final = "caxton_agent"
+_MAIN: Final = """\
+from {sdk}.prepare import prepare
+from {sdk}.entry import WitWorld
+
+prepare({module!r}, {late!r})
+"""
+
+
+class Python(Language):
+    """``src/agent.py``, with what it imports from ``src/``, ``packages/`` and Python's own library."""
+
+    name = "python"
+    title = "Python"
+    sdk: ClassVar[Mapping[str, str]] = MappingProxyType({f"python/{_SDK}": _SDK})
+
+    def find(self, machine: Machine, project: Path | None = None) -> Tools:
+        """componentize-py, which carries its own CPython."""
+        found = machine.program("componentize-py")
+        if found is None:
+            raise missing("componentize-py", INSTALL)
+        version = ".".join(map(str, machine.version(found, "--version") or ()))
+        return Tools((str(found),), f"componentize-py {version}".strip())
+
+    def build(self, task: Task, tools: Tools) -> None:
+        """Imports the agent inside WebAssembly, and keeps the memory that this leaves."""
+        for needed in (f"src/{_MODULE}.py", f"{_SDK}/agent.wit"):
+            if not (task.folder / needed).is_file():
+                raise HostError("config.invalid", f"there is nothing to build: no {needed}")
+        main = task.aside / "main"
+        _copy(task.folder / _SDK, main / _SDK)
+        sources = find(task.folder / "src", (".py",))
+        late = sorted(_imports(sources))
+        (main / "caxton_main.py").write_text(_MAIN.format(sdk=_SDK, module=_MODULE, late=late), encoding="utf-8")
+        command = [*tools.command, "--quiet", "--wit-path", f"{_SDK}/agent.wit", "--world", "agent", "componentize"]
+        # In this order: the SDK names files by it (output.py).
+        for place in (main, task.folder / "src", task.folder / "packages"):
+            command += ["--python-path", str(place)] if place.is_dir() else []
+        command += ["caxton_main", "--output", str(task.output)]
+        task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
+
+
+def _copy(package: Path, place: Path) -> None:
+    """The SDK alone, away from whatever else lies in the project's folder."""
+    for path in find(package, (".py",)):
+        copied = place / path.relative_to(package)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(path.read_bytes())
+
+
+def _no_environment(aside: Path) -> Path:
+    """A virtual environment with nothing in it: componentize-py would take packages out of the one that it finds."""
+    made = aside / "environment"
+    (made / "lib" / "python3" / "site-packages").mkdir(parents=True)
+    return made
+
+
+def _imports(sources: Iterable[Path]) -> set[str]:
+    """The modules that some sources name in import statements, wherever these stand."""
+    found: set[str] = set()
+    for path in sources:
+        with open(path, "rb") as file:
+            text = file.read(SOURCE_SIZE + 1)
+        if len(text) > SOURCE_SIZE:
+            continue
+        try:
+            tree = ast.parse(text, filename=safe_name(path.name))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue  # the build will say so
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+    return found
+
+
+LANGUAGE: Final = Python()
