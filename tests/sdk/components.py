@@ -1,6 +1,6 @@
 """Agents of the languages whose agents are components: each is built once for all tests, since that takes seconds.
 
-They are kept in a directory for tests, ``$XDG_CACHE_HOME/caxton-tests``, as long as nothing changes that they are made of.
+They are kept in a directory for tests, ``$XDG_CACHE_HOME/caxton-tests``, as long as nothing in them changes.
 """
 
 from __future__ import annotations
