@@ -292,8 +292,12 @@ static inline caxton_result caxton_emit_(caxton_bytes part) {
   return caxton_done_(caxton_emit_i(part.data, part.size));
 }
 
-/* No reply at the end of this turn. `data` is a token: a later caxton_send with it as "in-reply-to" is the reply. */
+/* No reply at the end of this turn. `data` is a token for the turn that replies later. */
 static inline caxton_result caxton_defer(void) { return caxton_data_(caxton_defer_i()); }
+
+/* Queues the reply that an earlier turn has put off. */
+#define caxton_reply_later(token, text) caxton_reply_later_(CAXTON_BYTES(token), CAXTON_BYTES(text))
+static inline caxton_result caxton_reply_later_(caxton_bytes token, caxton_bytes body);
 
 /* The agent's own state. It survives restarts. caxton_state_keys gives a JSON array. */
 #define caxton_state_get(key) caxton_state_get_(CAXTON_BYTES(key))
@@ -815,6 +819,11 @@ static inline caxton_bytes caxton_json_string_(caxton_bytes text) {
   *to++ = '"';
   *to = 0;
   return (caxton_bytes){json, (size_t)(to - json)};
+}
+
+static inline caxton_result caxton_reply_later_(caxton_bytes token, caxton_bytes body) {
+  caxton_bytes text = caxton_json_string(token);
+  return caxton_send(caxton_format("{\"performative\":\"inform\",\"in-reply-to\":%.*s}", CAXTON_ARG(text)), body);
 }
 
 #endif

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pytest
@@ -12,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import caxton
-from tests.conftest import Run
-from tests.sdk.building import conformance, module
+from tests.sandbox.guests import Box, watched_box
+from tests.sdk.projects import built
 
-STRICT: Final = 'flags = ["-Wextra", "-Werror"]'
-SYSTEMS: Final = {"freestanding": [STRICT], "libc": [STRICT, "libc = true"]}
+PROJECT: Final = 'name = "agent"\nlanguage = "c"\n[options]\n'
+STRICT: Final = PROJECT + 'flags = ["-Wextra", "-Werror"]\n'
+SYSTEMS: Final = {"freestanding": STRICT, "libc": f"{STRICT}libc = true\n"}
 
 TEXTS: Final = r"""
 #include "caxton.h"
@@ -100,40 +100,36 @@ caxton_reply caxton_handle(caxton_bytes message) {
 }"""
 
 
-class Agent:
-    """An agent on a loop of its own, for property tests."""
+def module(files: Mapping[str, str], project: str = STRICT, *, debug: bool = False) -> bytes:
+    """The module of a project with these files and this ``agent.toml``."""
+    return built("c", {**files, "agent.toml": project}, debug=debug)[0]
 
-    def __init__(self, module: Path) -> None:
-        self.logs: list[tuple[str, str, str]] = []
-        self.runner = asyncio.Runner()
-        self.host = caxton.Host(log=lambda *line: self.logs.append(line))
-        self.runner.run(self.host.__aenter__())
-        self._agent = self.runner.run(self.host.spawn("agent", module))
+
+class Agent:
+    """An agent on a host of its own, for property tests."""
+
+    def __init__(self, box: Box, code: bytes) -> None:
+        self.logs = box.logs
+        self._box = box
+        self._agent = box.spawn(code)
 
     def ask(self, message: bytes | str) -> caxton.Reply:
         """The answer to a message."""
-        return self.runner.run(self._agent.ask(message, timeout=60))
-
-    def close(self) -> None:
-        """Ends all of it."""
-        self.runner.run(self.host.__aexit__(None, None, None))
-        self.runner.close()
+        return self._box.ask(self._agent, message)
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
-def texts(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def texts(request: pytest.FixtureRequest) -> Iterator[Agent]:
     """An agent that lets the header's texts and JSON be tried."""
-    agent = Agent(module(tmp_path_factory.mktemp("texts"), "c", {"src/agent.c": TEXTS}, SYSTEMS[request.param]))
-    yield agent
-    agent.close()
+    with watched_box() as box:
+        yield Agent(box, module({"src/agent.c": TEXTS}, SYSTEMS[request.param]))
 
 
 @pytest.fixture(scope="module")
-def heap(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def heap() -> Iterator[Agent]:
     """An agent that uses the header's heap."""
-    agent = Agent(module(tmp_path_factory.mktemp("heap"), "c", {"src/agent.c": HEAP}, [STRICT]))
-    yield agent
-    agent.close()
+    with watched_box() as box:
+        yield Agent(box, module({"src/agent.c": HEAP}))
 
 
 def test_format(texts: Agent) -> None:
@@ -210,7 +206,7 @@ def test_panics(texts: Agent, message: str, line: str) -> None:
     with pytest.raises(caxton.TrapError) as raised:
         texts.ask(message)
     assert raised.value.code == "trap.unreachable"
-    assert [("agent", "error")] == [entry[:2] for entry in texts.logs]
+    assert ["error"] == [level for _, level, _ in texts.logs]
     assert texts.logs[0][2] in {line.format(""), line.format("caxton_handle: ")}
 
 
@@ -222,37 +218,20 @@ def test_heap(heap: Agent, steps: bytes) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_many_sources(system: str, tmp_path: Path, run: Run) -> None:
+def test_many_sources(system: str, box: Box) -> None:
     """Several source files may include the header; what they keep between messages they share."""
-    built = module(tmp_path, "c", MANY, SYSTEMS[system])
-    logs = []
-
-    async def main() -> list[str]:
-        async with caxton.Host(log=lambda *line: logs.append(line)) as host:
-            agent = await host.spawn("agent", built)
-            return [(await agent.ask(message)).text for message in ("Hello", "")]
-
-    assert run(main()) == ["hELLO 1", " 2"]
-    assert logs == [("agent", "info", "ready")]
+    agent = box.spawn(module(MANY, SYSTEMS[system]))
+    assert ["ready"] == box.lines()
+    assert [box.ask(agent, message).text for message in ("Hello", "")] == ["hELLO 1", " 2"]
 
 
-def test_memory_is_flat(tmp_path: Path, run: Run) -> None:
-    """Ten thousand messages of all sizes leave the agent's memory as large as a few did."""
-    built = conformance(tmp_path, "c")
-
-    async def main() -> tuple[int, int]:
-        async with caxton.Host() as host:
-            agent = await host.spawn("agent", built)
-
-            async def messages(count: int) -> int:
-                for number in range(count):
-                    await agent.ask(b"repeat 2\n" + b"x" * (number * 37 % 20_000))
-                return (await agent.ask("empty")).usage.memory
-
-            return await messages(600), await messages(10_000)
-
-    few, many = run(main())
-    assert few == many
+def test_template(box: Box) -> None:
+    """What ``caxton new`` writes greets, and refuses to greet nobody."""
+    agent = box.spawn(built("c")[0])
+    assert box.ask(agent, "world").text == "hello, world"
+    error = box.fails(agent)
+    assert isinstance(error, caxton.AgentFailed)
+    assert error.reply.text == "whom shall I greet?"
 
 
 TRAP: Final = """#include "caxton.h"
@@ -266,25 +245,17 @@ caxton_reply caxton_handle(caxton_bytes message) {
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_lines_of_a_trap(system: str, tmp_path: Path, run: Run) -> None:
+def test_lines_of_a_trap(system: str, box: Box) -> None:
     """With --debug a trap's stack names files as they are in the project, and the line that failed."""
-    built = module(tmp_path, "c", {"src/agent.c": TRAP}, SYSTEMS[system], debug=True)
-
-    async def main() -> caxton.CaxtonError:
-        async with caxton.Host() as host:
-            agent = await host.spawn("agent", built)
-            assert (await agent.ask("four")).text == "25"
-            with pytest.raises(caxton.TrapError) as raised:
-                await agent.ask("")
-            return raised.value
-
-    error = run(main())
+    agent = box.spawn(module({"src/agent.c": TRAP}, SYSTEMS[system], debug=True))
+    assert box.ask(agent, "four").text == "25"
+    error = box.fails(agent)
     assert error.code == "trap.divide-by-zero"
     assert (error.frames[0].file, error.frames[0].line) == ("src/agent.c", 3)
 
 
-def test_files_are_not_for_flags(tmp_path: Path) -> None:
+def test_files_are_not_for_flags() -> None:
     """A project's flags cannot make the compiler load or write other files."""
     for flag in ("-fplugin=x.so", "-Wl,-o,x", "-ftime-trace=x", "-o", "@file", "-include", "-B.", "-MF"):
         with pytest.raises(caxton.HostError, match=r"config\.invalid"):
-            module(tmp_path / flag.strip("-@.=,"), "c", {"src/agent.c": TRAP}, [f'flags = ["{flag}"]'])
+            module({"src/agent.c": TRAP}, f'{PROJECT}flags = ["{flag}"]\n')

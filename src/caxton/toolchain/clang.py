@@ -73,7 +73,7 @@ def compile_all(task: Task, tools: Tools, standard: str, sources: list[str], *fl
         "-Icaxton",
         "-Wall",
         "-UNDEBUG",  # zig defines it; assertions hold in an agent until it says otherwise itself
-        "-fno-sanitize=undefined",  # zig has it on at some levels, and its traps are others
+        "-fno-sanitize=undefined",  # zig has it on at some levels: traps would be others than those that are documented
         f"-ffile-prefix-map={task.folder}=.",
         f"-Wl,-z,stack-size={task.options['stack']}",
         *task.options["flags"],

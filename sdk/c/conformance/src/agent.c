@@ -170,16 +170,7 @@ static caxton_reply defer(request *the) {
 
 static caxton_reply resume(request *the) {
   caxton_result token = caxton_state_get("token");
-  if (token.kind) return error(token);
-  caxton_result asker = caxton_state_get("asker");
-  if (asker.kind) return error(asker);
-  caxton_bytes to = caxton_json_string(asker.data), reply_to = caxton_json_string(token.data);
-  /* The host knows who is owed the reply; to name it is allowed, but for those that are no agents. */
-  bool is_agent = asker.data.size && asker.data.data[0] != '@';
-  caxton_bytes receiver = is_agent ? caxton_format(",\"receiver\":%.*s", CAXTON_ARG(to)) : CAXTON_BYTES("");
-  caxton_bytes meta = caxton_format("{\"performative\":\"inform\",\"in-reply-to\":%.*s%.*s}", CAXTON_ARG(reply_to),
-                                    CAXTON_ARG(receiver));
-  return done(caxton_send(meta, the->body), "ok");
+  return token.kind ? error(token) : done(caxton_reply_later(token.data, the->body), "ok");
 }
 
 static caxton_reply timer(request *the) {
