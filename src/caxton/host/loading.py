@@ -160,9 +160,11 @@ class Loader:
         settings = default_settings(features, int(limits.memory))
         module = load(data, self._cache, settings=settings, compilation=functools.partial(self._compilation, key))
         path = path_of(source)
-        if path is not None and not module.facts.lines:
+        if path is not None and not module.facts.has_lines:
             reading = functools.partial(self._line_reading, key, settings)
-            module.add_lines(companion_lines(path, data, module.facts, self._cache, reading))
+            lines = companion_lines(path, data, module.facts, self._cache, reading)
+            if lines:
+                module.add_lines(lines)
         return module
 
     def _compilation(self, key: _Key, data: bytes, settings: Settings) -> Compilation:

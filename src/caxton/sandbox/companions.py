@@ -24,7 +24,7 @@ from caxton.text import safe_name
 MAX_COMPANION: Final = 128 << 20
 """The most bytes that a file with debug information may have."""
 
-_FORM: Final = 1
+_FORM: Final = 2
 _log = logging.getLogger("caxton.sandbox")
 
 Reading = Callable[[bytes, bytes], LineReading]
@@ -77,8 +77,6 @@ def companion_lines(
 
     ``data``: the module's bytes. Blocks; not for the event loop.
     """
-    if facts.lines:
-        return facts.lines
     found = find_companion(path, facts)
     if found is None:
         return ""

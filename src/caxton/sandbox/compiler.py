@@ -22,7 +22,8 @@ from caxton.errors import CaxtonError, LimitError, ModuleError
 from caxton.sandbox import engine
 from caxton.sandbox.binary import Kind, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.lines import pack_lines, with_safe_names
+from caxton.sandbox.lines import Lines, pack_lines
+from caxton.sandbox.names import with_hidden_names
 from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
 from caxton.sandbox.signature import signature
 
@@ -40,7 +41,8 @@ class Facts:
 
     ``imports``: (module, name, signature); ``exports``: name to signature (signature.py); ``memory``: (minimum,
     maximum or None, is 64-bit, is shared) of the exported memory, pages; ``memories``, ``tables``: minima, of the
-    module's own. ``lines``: where its code comes from (lines.py); only compiling finds that out.
+    module's own. ``lines``: its functions' names and where its code comes from (lines.py), ``has_lines``: that
+    it says so; only compiling finds that out.
     ``external_debug_info``, ``source_map``: where it says that debug information lies; names of its own making.
     """
 
@@ -54,6 +56,7 @@ class Facts:
     has_start: bool
     has_dwarf: bool
     lines: str = ""
+    has_lines: bool = False
     external_debug_info: str | None = None
     source_map: str | None = None
 
@@ -171,8 +174,9 @@ def compile_here(data: bytes, settings: engine.Settings) -> tuple[Facts, bytes]:
     why = take_error(wasmtime.wasmtime_module_validate(compiler.pointer, source, len(data)))
     if why is not None:
         raise invalid(data, why, settings.features)
-    facts = replace(read_facts(data), lines=pack_lines(data))
-    source = ffi.from_buffer(with_safe_names(data))
+    lines = pack_lines(data)
+    facts = replace(read_facts(data), lines=lines, has_lines=Lines(lines).has_places)
+    source = ffi.from_buffer(with_hidden_names(data))
     found = ffi.new("wasmtime_module_t **")
     why = take_error(wasmtime.wasmtime_module_new(compiler.pointer, source, len(data), found))
     if why is not None:

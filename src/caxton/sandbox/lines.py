@@ -1,4 +1,4 @@
-"""From an offset in a module to file, line and column.
+"""From an offset in a module to file, line and column; from a function's number to its name.
 
 The compiler's child packs a table (``pack_lines``; ``pack_companion`` from a file beside the module), which is kept
 with the compiled code; the host looks a trapped guest's frames up in it (``Lines``). Wasmtime could do it from the
@@ -18,11 +18,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from caxton.sandbox.binary_custom import read_function_names
-from caxton.sandbox.binary_reader import MAX_NAME_BYTES, MalformedBinary, Reader
+from caxton.sandbox.binary_reader import MalformedBinary, Reader
 from caxton.sandbox.dwarf_lines import NOWHERE, LineRows, Row, read_line_rows
+from caxton.sandbox.names import MAX_FUNCTIONS, function_names
 from caxton.sandbox.source_map import BadMap, read_source_map
-from caxton.text import NAME_LIMIT, cut
 
 T = TypeVar("T")
 Place = tuple[str, int, int | None]
@@ -36,7 +35,6 @@ _MAX_BLOCK: Final = 1 << 20
 _KEPT: Final = 32
 """Blocks that stay unpacked."""
 
-_MOST_FUNCTIONS: Final = 200_000
 _CODE: Final = 10
 _SECTIONS: Final = (".debug_line", ".debug_str", ".debug_line_str")
 _COLUMNS: Final = ("I", "I", "I", "H")
@@ -58,9 +56,9 @@ def _sections(data: bytes) -> tuple[int, int, dict[str, bytes]]:
 
 
 def pack_lines(data: bytes) -> str:
-    """The line table of a valid binary, as text that ``Lines`` reads; empty where it has no debug information."""
+    """The line table of a valid binary, and its functions' names, as text that ``Lines`` reads; empty without any."""
     start, size, sections = _sections(data)
-    return _packed(start, _dwarf(sections, size), {})
+    return _packed(start, _dwarf(sections, size), function_names(data))
 
 
 def _dwarf(sections: dict[str, bytes], size: int) -> LineRows:
@@ -104,7 +102,7 @@ def pack_companion(data: bytes, companion: bytes) -> tuple[str, str]:
     rows = [(row[0] - start, *row[1:]) for row in read.rows if 0 <= row[0] - start < size]
     # What stands before a function's first position is not the function before it.
     read.rows = [*((at - start, NOWHERE, 0, 0) for at in _bodies(data, start, size)), *rows, (size, NOWHERE, 0, 0)]
-    return (_packed(start, read, {}), "") if rows else ("", "it has no positions in this module")
+    return (_packed(start, read, function_names(data)), "") if rows else ("", "it has no positions in this module")
 
 
 def _pack_separate(data: bytes, companion: bytes) -> tuple[str, str]:
@@ -113,8 +111,11 @@ def _pack_separate(data: bytes, companion: bytes) -> tuple[str, str]:
     other_code = companion[other_start : other_start + other_size]
     if other_code and other_code != data[start : start + size]:
         return "", "it is of another module"
-    packed = _packed(start, _dwarf(sections, size), {} if _names_of(data) else _names_of(companion))
-    return packed, "" if packed else "it has no lines"
+    read = _dwarf(sections, size)
+    own, other = function_names(data), function_names(companion)
+    if not read.rows and (own or not other):
+        return "", "it has no lines"
+    return _packed(start, read, own or other), ""
 
 
 def _map_url(data: bytes) -> str | None:
@@ -133,23 +134,13 @@ def _bodies(data: bytes, start: int, size: int) -> list[int]:
     reader = Reader(data, start, start + size)
     found: list[int] = []
     try:
-        for _ in range(min(reader.u32(), _MOST_FUNCTIONS)):
+        for _ in range(min(reader.u32(), MAX_FUNCTIONS)):
             length = reader.u32()
             found.append(reader.pos)
             reader.pos += length
     except MalformedBinary:
         pass
     return found
-
-
-def _names_of(data: bytes) -> dict[int, str]:
-    """The names of a binary's functions, each short enough to be shown; the first name section counts."""
-    reader = Reader(data, 8)
-    for number, stop in reader.sections():
-        if number == 0 and reader.name("replace") == "name":
-            found = read_function_names(Reader(data, reader.pos, stop), range(_MOST_FUNCTIONS))
-            return {number: cut(name, NAME_LIMIT) for number, name in found.items()}
-    return {}
 
 
 def _parts(items: list[T], size: int) -> Iterator[list[T]]:
@@ -205,8 +196,13 @@ class Lines:
         block, number = divmod(files[row], _NAMES_IN_BLOCK)
         return self._block(self._files[block], _names)[number], lines[row], columns[row] or None
 
+    @property
+    def has_places(self) -> bool:
+        """Whether there is anything but names."""
+        return bool(self._rows)
+
     def function(self, index: int) -> str | None:
-        """The name of a function that the module itself does not name."""
+        """A function's name; names that are mangled in C++'s way are shortened (names.py)."""
         block = bisect_right(self._named, index) - 1
         return None if block < 0 else self._block(self._functions[block], json.loads).get(str(index))
 
@@ -239,59 +235,3 @@ def _columns(content: bytes) -> list[array[int]]:
 def _names(content: bytes) -> list[str]:
     """The names of a block of files."""
     return content.decode().split("\0")
-
-
-# ---- names ----------------------------------------------------------------------------------------------------------
-
-MAX_KEPT_NAME: Final = 4096
-"""The longest name, in bytes, that a module's stack traces may show."""
-
-_NAMES: Final = b"name"
-_HIDDEN: Final = b"nam_"
-
-
-def _are_short(reader: Reader) -> bool:
-    """Whether every module, function and local name of a name section can stand in a message."""
-    while reader.pos < reader.end:
-        kind, stop = reader.byte(), reader.u32() + reader.pos
-        if stop > reader.end:
-            return False
-        if kind == 0:
-            if reader.u32() > MAX_KEPT_NAME:
-                return False
-        elif kind == 1:
-            for _ in range(reader.u32()):
-                reader.u32()
-                start = reader.skip_name()
-                if reader.pos - start > MAX_KEPT_NAME:
-                    return False
-            if reader.pos > stop:
-                return False
-        reader.pos = stop
-    return True
-
-
-def with_safe_names(data: bytes) -> bytes:
-    """``data``, its name section under another name if it is broken or has a name of more than ``MAX_KEPT_NAME`` bytes.
-
-    Wasmtime writes the names of up to twenty frames, at full length, into a trap's message. No offset changes.
-    """
-    reader = Reader(data, 8)
-    hidden = bytearray()
-    for number, stop in reader.sections():
-        if number != 0:
-            continue
-        name = reader.skip_name()
-        if data[name : reader.pos] != _NAMES:
-            continue
-        try:
-            keep = _are_short(Reader(data, reader.pos, stop))
-        except MalformedBinary:
-            keep = False
-        if not keep:
-            hidden = hidden or bytearray(data)
-            hidden[name : name + len(_HIDDEN)] = _HIDDEN
-    return bytes(hidden) if hidden else data
-
-
-assert MAX_KEPT_NAME < MAX_NAME_BYTES

@@ -156,7 +156,7 @@ class Module:
 
     def add_lines(self, packed: str) -> None:
         """Says where its code comes from, where the module itself does not."""
-        self.facts = replace(self.facts, lines=packed)
+        self.facts = replace(self.facts, lines=packed, has_lines=True)
         self._lines = None
 
     @property
@@ -264,7 +264,7 @@ def _instance_pre(used: engine.Engine, pointer: Any) -> Any:
 
 # ---- loading --------------------------------------------------------------------------------------------------------
 
-_FORM: Final = 3
+_FORM: Final = 4
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
 

@@ -74,16 +74,18 @@ def frames(trap: Any, error: Any, lines: Lines) -> tuple[Frame, ...]:
 
 
 def _frame(frame: Any, lines: Lines) -> Frame:
-    name = wasmtime.wasmtime_frame_func_name(frame)
-    text = None
     index = wasmtime.wasm_frame_func_index(frame)
-    if name:
-        text = safe_name(bytes(ffi.buffer(name.data, name.size))[:1024].decode("utf-8", "replace"))
-    elif (known := lines.function(index)) is not None:
-        text = safe_name(known)
+    name = lines.function(index)
     offset = wasmtime.wasm_frame_module_offset(frame)
     file, line, column = lines.find(offset) or (None, None, None)
-    return Frame(text, index, offset, None if file is None else safe_name(file), line, column)
+    return Frame(
+        None if name is None else safe_name(name),
+        index,
+        offset,
+        None if file is None else safe_name(file),
+        line,
+        column,
+    )
 
 
 def fault_error(slot: Any, limit: int, lines: Lines, reason: str | None = None) -> CaxtonError:
