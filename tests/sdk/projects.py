@@ -23,6 +23,7 @@ def built(
         folder = Path(place, "agent")
         create_project(language(name), folder, template=template)
         for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
         done = build(folder, debug=debug, machine=MACHINE)
         return done.module.read_bytes(), done.source_map.read_bytes() if done.source_map else b""

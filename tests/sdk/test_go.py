@@ -171,7 +171,7 @@ def line_of(text: str) -> int:
 def test_the_template_answers(box: Box) -> None:
     """As it is made."""
     ref = box.spawn(built("go")[0])
-    assert box.ask(ref, "Ann").text == "Hello, Ann"
+    assert box.ask(ref, "Ann").text == "hello, Ann"
     assert box.fails(ref).code == "agent.failed"
 
 

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"caxton"
 )
@@ -38,7 +38,7 @@ func emit(arguments []string, body []byte) ([]byte, error) {
 	return []byte("done"), nil
 }
 
-// deferReply keeps what a later reply needs.
+// deferReply keeps what a later reply needs, and who waits for it.
 func deferReply([]string, []byte) ([]byte, error) {
 	token, err := caxton.Defer()
 	if err != nil {
@@ -59,15 +59,7 @@ func resume(_ []string, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	asker, err := caxton.StateGet("asker")
-	if err != nil {
-		return nil, err
-	}
-	return ok(caxton.Send(caxton.Envelope{
-		Performative: "inform",
-		Receiver:     []string{string(asker)},
-		InReplyTo:    string(token),
-	}, body))
+	return ok(caxton.Send(caxton.Envelope{Performative: "inform", InReplyTo: string(token)}, body))
 }
 
 func ask(arguments []string, body []byte) ([]byte, error) {
@@ -186,7 +178,10 @@ func keys(arguments []string, _ []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(found)
+	for i, key := range found {
+		found[i] = caxton.Quote(key)
+	}
+	return []byte("[" + strings.Join(found, ",") + "]"), nil
 }
 
 func timer(arguments []string, body []byte) ([]byte, error) {

@@ -4,7 +4,7 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -132,8 +132,8 @@ func writeLog(arguments []string, body []byte) ([]byte, error) {
 }
 
 func print(_ []string, body []byte) ([]byte, error) {
-	fmt.Println(string(body))
-	return nil, nil
+	_, err := os.Stdout.Write(append(body, '\n'))
+	return nil, err
 }
 
 func context([]string, []byte) ([]byte, error) { return caxton.ContextJSON() }

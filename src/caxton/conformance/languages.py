@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from caxton.errors import HostError
-from caxton.toolchain import NAMES, build, create_project, language
+from caxton.toolchain import NAMES, Machine, build, create_project, language
 from caxton.toolchain.places import sdk_folder
 
 AGENT = "conformance"
@@ -30,11 +30,11 @@ def _is_known(name: str) -> bool:
 
 
 def build_agent(name: str) -> bytes:
-    """A language's conformance agent, built from source; blocks while its compiler runs.
+    """A language's conformance agent, built from source; blocks while its compiler runs, or is installed from npm.
 
     Raises:
         CaxtonError: ``toolchain.missing``, ``toolchain.failed``.
     """
     with tempfile.TemporaryDirectory(prefix="caxton-conformance-") as where:
         folder = create_project(language(name), Path(where, AGENT), template=AGENT)
-        return build(folder).module.read_bytes()
+        return build(folder, machine=Machine(install=True)).module.read_bytes()
