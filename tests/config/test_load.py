@@ -49,6 +49,7 @@ data = "/var/lib/caxton"
 memory = "2 GiB"
 workers = 3
 seed = 42
+warm = false
 
 [secrets]
 file = "private/secrets.toml"
@@ -159,7 +160,7 @@ def everything(here: Here) -> Configuration:
 def test_the_host(here: Here, everything: Configuration) -> None:
     """An absolute path stays; a relative one begins at the file."""
     secrets = here.folder / "private/secrets.toml"
-    assert everything.host == HostSettings(Path("/var/lib/caxton"), 2 << 30, 3, 42, secrets)
+    assert everything.host == HostSettings(Path("/var/lib/caxton"), 2 << 30, 3, 42, secrets, warm=False)
     assert everything.tools.secrets == secrets
 
 

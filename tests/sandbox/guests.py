@@ -23,6 +23,7 @@ from caxton.host.loading import Source
 from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.compiler import Compilation, Facts, compile_here
 from caxton.sandbox.core_abi import CoreGuest
+from caxton.sandbox.engine import Settings
 from caxton.sandbox.module import GuestLimits, Module, load
 
 T = TypeVar("T")
@@ -292,7 +293,17 @@ class _Here(Compilation):
     """Compiles in this process, which is quicker and, for what a test wrote itself, safe enough."""
 
     def run(self) -> tuple[Facts, bytes]:
-        return compile_here(self._data, self._settings)
+        return compile_here(self._data, self._settings, self._warm_fuel)
+
+
+def warmed(text: str | bytes, fuel: int = 10**10) -> Module:
+    """A module that has been initialised where that may be, compiled in this process."""
+    data = text.encode() if isinstance(text, str) else text
+
+    def here(data: bytes, settings: Settings) -> Compilation:
+        return _Here(data, settings, warm_fuel=fuel)
+
+    return load(data, ModuleCache(), compilation=here, warm_fuel=fuel)
 
 
 def refusal(source: str | bytes) -> caxton.CaxtonError:

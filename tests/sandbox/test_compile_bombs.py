@@ -176,8 +176,8 @@ class Counting:
         self.made: list[Compilation] = []
         self._begun = threading.Event()
 
-    def __call__(self, data: bytes, settings: Settings, *, turn: threading.Semaphore) -> Compilation:
-        self.made.append(Compilation(data, settings, turn=turn))
+    def __call__(self, data: bytes, settings: Settings, *, warm_fuel: int, turn: threading.Semaphore) -> Compilation:
+        self.made.append(Compilation(data, settings, warm_fuel=warm_fuel, turn=turn))
         self._begun.set()
         return self.made[-1]
 

@@ -172,8 +172,8 @@ TURN_0 = agent(
 
 def test_turn_0_has_the_fuel_of_one_turn(box: Box) -> None:
     """The start function, `_initialize` and `caxton_init` share it: what is enough for two is too little."""
-    whole = box.spawn(TURN_0).statistics().fuel
-    assert box.spawn(TURN_0, caxton.Limits(fuel=whole)).statistics().fuel == whole
+    whole = box.spawn(TURN_0, warm=False).statistics().fuel
+    assert box.spawn(TURN_0, caxton.Limits(fuel=whole), warm=False).statistics().fuel == whole
     assert box.refused(TURN_0, caxton.Limits(fuel=whole - 1)).code == "limit.fuel"
     assert box.refused(TURN_0, caxton.Limits(fuel=whole * 5 // 6)).code == "limit.fuel"
     assert box.refused(TURN_0, caxton.Limits(fuel=whole // 6)).code == "limit.fuel"

@@ -21,6 +21,7 @@ from wasmtime import _bindings, _ffi
 from build_backend.shim import find_compiler
 from caxton.agents import ports
 from caxton.sandbox import hostcalls, module, native, traps
+from caxton.sandbox.freeze import state
 
 SOURCES: Final = Path(native.__file__).parent
 SHIM_H: Final = (SOURCES / "shim.h").read_text()
@@ -32,6 +33,7 @@ STRUCTS: Final = {
     "wasmtime_instance_t": "wasmtime_instance",
     "wasmtime_func_t": "wasmtime_func",
     "wasmtime_memory_t": "wasmtime_memory",
+    "wasmtime_table_t": "wasmtime_table",
     "wasmtime_global_t": "wasmtime_global",
     "wasmtime_ref_t": "wasmtime_anyref",
     "wasmtime_extern_t": "wasmtime_extern",
@@ -86,7 +88,7 @@ def test_size_and_offsets(ours: str, theirs: str) -> None:
 
 
 UNIONS: Final = {
-    ("wasmtime_extern_t", "wasmtime_extern_union"): ("func", "global", "memory"),
+    ("wasmtime_extern_t", "wasmtime_extern_union"): ("func", "global", "table", "memory"),
     ("wasmtime_val_t", "wasmtime_valunion"): ("i32", "i64", "f64", "funcref", "v128"),
 }
 
@@ -255,7 +257,9 @@ def test_kinds_are_wasmtimes() -> None:
     shim = constants(SHIM_C)
     assert shim["VAL_I32"] == _ffi.WASMTIME_I32.value == module._KINDS["i32"]
     assert shim["VAL_I64"] == _ffi.WASMTIME_I64.value == module._KINDS["i64"]
+    assert state.FUNCREF == _ffi.WASMTIME_FUNCREF.value
     assert shim["EXTERN_FUNC"] == _ffi.WASMTIME_EXTERN_FUNC.value
+    assert shim["NO_MESSAGES"] == module.NO_MESSAGES
     assert shim["EXTERN_MEMORY"] == _ffi.WASMTIME_EXTERN_MEMORY.value
     assert module._KINDS["i32"] == _ffi.WASM_I32.value
     assert module._KINDS["i64"] == _ffi.WASM_I64.value

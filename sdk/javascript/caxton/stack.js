@@ -1,5 +1,5 @@
-// Where an exception comes from: QuickJS names places in the one file that the agent was bundled into, and the source map
-// (ECMA-426) that `caxton build` puts behind it leads back to the agent's own files.
+// Where an exception comes from: QuickJS names places in the one file that the agent was bundled into, and `caxton build`
+// puts the source map (ECMA-426) before it, one text for each line, with where each begins. Only one line is then decoded.
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PLACE = /\(?\/?bundle\.js:(\d+):(\d+)\)?/;
@@ -25,34 +25,30 @@ function shortly(thrown) {
 
 /** A line of a stack, with a place in the agent's sources in place of one in the bundle. */
 function mapped(line) {
-  const map = globalThis.__caxton_map;
   const found = PLACE.exec(line);
-  if (!found || !map) return line;
-  const place = original(map, Number(found[1]) - 1, Number(found[2]) - 1);
+  const place = found && original(globalThis.__caxton_map, Number(found[1]), Number(found[2]));
   return place ? line.replace(PLACE, `(${place})`) : line;
 }
 
-/** The last segment of a line that begins at the column or before it. */
-function original(map, line, column) {
-  let [source, row, place] = [0, 0, 0];
+/** The last segment of a line that begins at a column or before it. */
+function original({ sources, lines, begins }, line, column) {
+  let at = 1;
+  let [source, row, place] = begins[line - 1] ?? [];
   let best = null;
-  const lines = map.mappings.split(";");
-  for (let number = 0; number <= line && number < lines.length; number++) {
-    let at = 0;
-    for (const segment of lines[number] === "" ? [] : lines[number].split(",")) {
-      const [step, ...rest] = numbers(segment);
-      at += step;
-      if (rest.length < 3) continue;
-      source += rest[0];
-      row += rest[1];
-      place += rest[2];
-      if (number === line && at <= column) best = `${map.sources[source]}:${row + 1}:${place + 1}`;
-    }
+  for (const segment of lines[line - 1]?.split(",") ?? []) {
+    const [step, ...rest] = numbers(segment);
+    at += step;
+    if (at > column) break;
+    if (rest.length < 3) continue;
+    source += rest[0];
+    row += rest[1];
+    place += rest[2];
+    best = `${sources[source]}:${row}:${place}`;
   }
   return best;
 }
 
-/** The numbers of a segment, in base 64 VLQ. */
+/** The numbers of a segment, in base 64 VLQ: each the difference to the one before. */
 function numbers(segment) {
   const found = [];
   let [value, shift] = [0, 0];

@@ -85,7 +85,21 @@ def _insides(found: Inspection) -> list[tuple[str, str]]:
         ("data", f"{contents['data_size']:,} bytes"),
         ("start function", "yes" if contents["start"] else "no"),
         ("allocator", buffer),
+        ("warm start", _warm_start(found)),
     ]
+
+
+def _warm_start(found: Inspection) -> str:
+    warmth = found.warmth
+    if warmth is None:
+        return "unknown"
+    if warmth.state == "plain":
+        return "not needed: there is nothing to initialise"
+    if not warmth.is_warm:
+        return f"no: {warmth.reason}"
+    seen = [what for what, there in (("the time", warmth.time), ("random numbers", warmth.random)) if there]
+    shared = f"; all instances share the {' and '.join(seen).removeprefix('the ')} that it saw" if seen else ""
+    return f"yes: it takes {warmth.fuel:,} units of fuel once, and leaves {warmth.size:,} bytes{shared}"
 
 
 def _debug(debug: dict[str, Any]) -> str:

@@ -55,7 +55,9 @@ def build(path: Path, checked: Checked) -> Configuration:
     agents: Mapping[str, Any] = checked.get("agents") or {}
     return Configuration(
         path,
-        HostSettings(places.data, host.get("memory"), host.get("workers"), host.get("seed"), secrets),
+        HostSettings(
+            places.data, host.get("memory"), host.get("workers"), host.get("seed"), secrets, host.get("warm", True)
+        ),
         _tools(checked, places, secrets),
         tuple(_agent(checked, places, name, table) for name, table in agents.items()),
     )
@@ -130,6 +132,7 @@ def _agent(checked: Checked, places: _Places, name: str, table: Mapping[str, Any
         grants=Grants(**{key: table[key] for key in _GRANTS if key in table}, rules=rules),
         restart=Restart(**table.get("restart", {})),
         features=table.get("features", ()),
+        warm=table.get("warm"),
         description=table.get("description", ""),
         input_schema=table.get("input"),
         expose=table.get("expose", False),

@@ -23,6 +23,7 @@ class HostSettings:
         workers: threads for turns that compute long; None: as the host decides.
         seed: makes the agents' random numbers repeatable.
         secrets: the file of secrets; None: there is none.
+        warm: whether agents may have warm starts (docs/reference/warm-starts.md).
     """
 
     data: Path
@@ -30,6 +31,7 @@ class HostSettings:
     workers: int | None = None
     seed: int | None = None
     secrets: Path | None = None
+    warm: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class AgentSettings:
         module, sha256: one of both is there: a file, or the hash (lower case) of a module in the data directory.
         params: JSON that the agent reads with ``context``.
         features: WebAssembly proposals that the module needs.
+        warm: whether it may have a warm start; None: as the host has it.
         expose: MCP clients of the host see the agent as a tool, with ``description`` and ``input_schema`` (a JSON
             Schema; None: it takes a text).
     """
@@ -52,6 +55,7 @@ class AgentSettings:
     grants: Grants = field(default_factory=Grants)
     restart: Restart = field(default_factory=Restart)
     features: tuple[str, ...] = ()
+    warm: bool | None = None
     description: str = ""
     input_schema: Mapping[str, Any] | None = None
     expose: bool = False

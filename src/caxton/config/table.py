@@ -98,6 +98,7 @@ _HOST: Final = _group(
         ),
         "workers": (whole(1, 1024), "Threads for turns that compute long.", "as many as there are cores"),
         "seed": (whole(0, (1 << 63) - 1), "Makes the agents' random numbers repeatable."),
+        "warm": (FLAG, "Agents may begin where their module's initialisation, run once, has left it.", "`true`"),
     },
 )
 _SECRETS: Final = [Setting("secrets.file", PATH, 'A file of secrets, `NAME = "value"` each; nobody else may read it.')]
@@ -182,6 +183,7 @@ _AGENT: Final = _group(
         ),
         "params": (shapes.JSON, "What the agent reads with `context`.", "`{}`"),
         "features": (shapes.words(FEATURES), "WebAssembly proposals that the module needs.", "`[]`"),
+        "warm": (FLAG, "As `host.warm`, for this agent.", "as `host.warm` has it"),
         "durable": (kinds.not_yet(FLAG), "State that outlives the host: comes with a later version.", "`false`"),
         "tools": (shapes.GLOBS, "Tools that it may call.", "`[]`"),
         "deny": (shapes.GLOBS, "Tools of those that it may not call.", "`[]`"),

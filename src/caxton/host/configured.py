@@ -34,6 +34,7 @@ async def start_agents(host: Host, configuration: Configuration) -> None:
                 restart=agent.restart,
                 params=agent.params,
                 features=agent.features,
+                warm=agent.warm,
             )
         except CaxtonError as error:
             error.message = f"agents.{agent.name}: {error.message}"

@@ -17,6 +17,7 @@ from caxton.sandbox.core_abi import IMPORTS
 from caxton.sandbox.engine import Settings
 from caxton.sandbox.files import read_module
 from caxton.sandbox.module import CAXTON_ALLOC, MALLOC, WINDOW, allocator, check_exports, check_imports
+from caxton.sandbox.warmth import Warmth
 
 ALLOCATORS: Final = {CAXTON_ALLOC: "caxton_alloc", MALLOC: "malloc", WINDOW: "window"}
 """Where messages are placed: by the guest's own exports, by C's, or in pages that the host adds to the memory."""
@@ -36,6 +37,8 @@ class Inspection:
     contents: dict[str, Any]
     checks: dict[str, CaxtonError | None]
     allocator: str | None
+    warmth: Warmth | None = None
+    """How its instances begin; None where it is no agent."""
 
     @property
     def error(self) -> CaxtonError | None:
@@ -55,6 +58,7 @@ class Inspection:
             "problem": None if error is None else {"code": error.code, "message": error.message},
             "valid": None if self.contents["kind"] == "component" else self.checks["valid"] is None,
             "allocator": self.allocator,
+            "warm_start": None if self.warmth is None else self.warmth.as_json(),
             **self.contents,
         }
 
@@ -72,7 +76,7 @@ async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = N
     try:
         size = int(limits.module_size)
         data = await asyncio.to_thread(read_module, path, size, stopped=stopped.is_set)
-        description = Description(data, Settings())
+        description = Description(data, Settings(), warm_fuel=limits.fuel)
         found = await asyncio.to_thread(description.run)
     finally:
         stopped.set()
@@ -106,4 +110,6 @@ def _judge(found: dict[str, Any]) -> Inspection:
         except CaxtonError as error:
             checks[name] = error
             break
-    return Inspection(found, checks, ALLOCATORS[place[0]] if place else None)
+    if not place:
+        return Inspection(found, checks, None)
+    return Inspection(found, checks, ALLOCATORS[place[0]], known.warmth)

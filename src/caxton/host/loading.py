@@ -57,10 +57,16 @@ class Loader:
 
     A module given again (equal path and time stamp, bytes or text) is not read again; what is being loaded is waited
     for by everybody who wants it.
+
+    Where a warm start is wanted, and what the module's initialisation left would not be what the agent's own would have
+    come to, it is loaded cold: under limits that it is beyond, or where the random numbers (``seeded``) or the time
+    (``own_clock``) that an agent sees are not the machine's.
     """
 
-    def __init__(self, cache: ModuleCache | None = None) -> None:
+    def __init__(self, cache: ModuleCache | None = None, *, seeded: bool = False, own_clock: bool = False) -> None:
         self._cache = cache
+        self._seeded = seeded
+        self._own_clock = own_clock
         self._kept: OrderedDict[_Key, Module] = OrderedDict()
         self._kept_bytes = 0
         self._loading: dict[_Key, asyncio.Task[Module]] = {}
@@ -72,24 +78,47 @@ class Loader:
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="caxton-loader")
 
-    def known(self, source: Source, features: frozenset[str], limits: Limits) -> Module | None:
+    def known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> Module | None:
         """The module, if it has been loaded before."""
-        return self._kept.get(self._key(source, features, limits))
+        key = self._key(source, features, limits)
+        if warm:
+            found = self._kept.get((True, *key))
+            if found is None or found.facts.warmth.wants_more_than(limits.fuel):
+                return None
+            if self._is_fair(found, limits):
+                return found
+        return self._kept.get((False, *key))
+
+    def _is_fair(self, module: Module, limits: Limits) -> bool:
+        """Whether a warm start brings an agent where a cold one would have."""
+        warmth = module.facts.warmth
+        if not warmth.is_warm:
+            return True
+        if (warmth.random and self._seeded) or (warmth.time and self._own_clock):
+            return False
+        return warmth.suits(int(limits.memory), limits.table_elements, limits.fuel, limits.host_calls)
 
     @property
     def busy(self) -> bool:
         """Whether a module is being loaded."""
         return bool(self._loading)
 
-    async def load(self, source: Source, features: frozenset[str], limits: Limits) -> Module:
-        """The module.
+    async def load(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> Module:
+        """The module, ``warm`` where that may be.
 
         Raises:
             ModuleError: it cannot be read, or be an agent.
         """
-        key = self._key(source, features, limits)
+        if warm:
+            found = await self._load_once(source, features, limits, warm=True)
+            if self._is_fair(found, limits):
+                return found
+        return await self._load_once(source, features, limits, warm=False)
+
+    async def _load_once(self, source: Source, features: frozenset[str], limits: Limits, *, warm: bool) -> Module:
+        key = (warm, *self._key(source, features, limits))
         found = self._kept.get(key)
-        if found is not None:
+        if found is not None and not (warm and found.facts.warmth.wants_more_than(limits.fuel)):
             return found
         task = self._loading.get(key)
         if task is None:
@@ -135,11 +164,15 @@ class Loader:
             with self._lock:
                 self._by_key.pop(key, None)
         if not task.cancelled() and task.exception() is None:
+            self._forget(self._kept.pop(key, None))
             self._kept[key] = task.result()
-            self._kept_bytes += task.result().facts.size
+            self._kept_bytes += _weight(task.result())
             while len(self._kept) > _KEPT or (self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1):
-                _, oldest = self._kept.popitem(last=False)
-                self._kept_bytes -= oldest.facts.size
+                self._forget(self._kept.popitem(last=False)[1])
+
+    def _forget(self, module: Module | None) -> None:
+        if module is not None:
+            self._kept_bytes -= _weight(module)
 
     async def _load(self, key: _Key, source: Source, features: frozenset[str], limits: Limits) -> Module:
         return await asyncio.get_running_loop().run_in_executor(
@@ -158,7 +191,9 @@ class Loader:
             if self._cache is None:
                 self._cache = ModuleCache()
         settings = default_settings(features, int(limits.memory))
-        module = load(data, self._cache, settings=settings, compilation=functools.partial(self._compilation, key))
+        warm_fuel = limits.fuel if key[0] else 0
+        compilation = functools.partial(self._compilation, key, warm_fuel)
+        module = load(data, self._cache, settings=settings, compilation=compilation, warm_fuel=warm_fuel)
         path = path_of(source)
         if path is not None and not module.facts.has_lines:
             reading = functools.partial(self._line_reading, key, settings)
@@ -167,8 +202,8 @@ class Loader:
                 module.add_lines(lines)
         return module
 
-    def _compilation(self, key: _Key, data: bytes, settings: Settings) -> Compilation:
-        return self._watched(key, Compilation(data, settings, turn=self._compiling))
+    def _compilation(self, key: _Key, warm_fuel: int, data: bytes, settings: Settings) -> Compilation:
+        return self._watched(key, Compilation(data, settings, warm_fuel=warm_fuel, turn=self._compiling))
 
     def _line_reading(self, key: _Key, settings: Settings, data: bytes, companion: bytes) -> LineReading:
         return self._watched(key, LineReading(data, companion, settings, turn=self._compiling))
@@ -193,6 +228,10 @@ class Loader:
             await asyncio.gather(task, return_exceptions=True)
         self._pool.shutdown(wait=True)
         self._kept.clear()
+
+
+def _weight(module: Module) -> int:
+    return module.facts.size + module.facts.warmth.size
 
 
 def check_features(features: object) -> frozenset[str]:

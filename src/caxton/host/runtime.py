@@ -53,6 +53,8 @@ class Host(Toolbelt):
         seed: makes the agents' random numbers repeatable.
         clock: another clock than the event loop's (``caxton.testing`` has one).
         log: takes what agents log: their name, the level, the line; by default Python's ``logging``.
+        warm: whether agents may begin where their module's initialisation, run once, has left it; see
+            docs/reference/warm-starts.md for what they then share.
         tools: what built-in tools and MCP servers are set up with (``ToolSettings()`` is a set-up, too); by default
             there are none.
 
@@ -69,12 +71,14 @@ class Host(Toolbelt):
         clock: Clock | None = None,
         log: LogSink | None = None,
         tools: ToolSettings | None = None,
+        warm: bool = True,
     ) -> None:
         self._memory_limit = None if memory is None else size(memory, "memory")
         self._workers = count(workers if workers is not None else (os.cpu_count() or 1), "workers", 1, 1024)
         self._seed = seed
         self._given_clock = clock
         self._sink = log or to_logging
+        self._warm = warm
         self._tooling = Tooling(tools)
         self._configured: Configuration | None = None
         self._last_parts: tuple[Limits | None, Grants | None, Restart | None] = (None, None, None)
@@ -92,7 +96,8 @@ class Host(Toolbelt):
         from caxton.config import load
 
         found = load(path)
-        host = cls(memory=found.host.memory, workers=found.host.workers, seed=found.host.seed, tools=found.tools)
+        said = found.host
+        host = cls(memory=said.memory, workers=said.workers, seed=said.seed, tools=found.tools, warm=said.warm)
         host._configured = found
         return host
 
@@ -107,7 +112,7 @@ class Host(Toolbelt):
         self.router = Router(self.clock)
         self._scheduler = LoopScheduler(self.loop, self._workers)
         self._budget = MemoryBudget(self._memory_limit, self._workers + 1)
-        self._loader = Loader()
+        self._loader = Loader(seeded=self._seed is not None, own_clock=self._given_clock is not None)
         self._randoms: dict[AgentName, random.Random] = {}
         try:
             tools = await self._tooling.open(self.clock, self.router)
@@ -171,6 +176,7 @@ class Host(Toolbelt):
         restart: Restart | None = None,
         params: Mapping[str, Any] | None = None,
         features: Iterable[str] = (),
+        warm: bool | None = None,
         debug: Debug = NOTHING,
     ) -> AgentRef:
         """Starts an agent and waits until its turn 0 is done.
@@ -181,6 +187,7 @@ class Host(Toolbelt):
             limits, grants, restart: the contract's defaults when not given.
             params: JSON that the agent can read with ``context``.
             features: proposals that the module needs: ``gc``, ``exceptions``.
+            warm: False: it runs its initialisation itself; by default as the host has it.
             debug: what to watch the agent with from its beginning.
 
         Raises:
@@ -196,9 +203,10 @@ class Host(Toolbelt):
         wanted = frozenset() if features == () else check_features(features)
         if isinstance(module, bytearray | memoryview):
             module = bytes(module)  # its owner may change it while it is being loaded
-        loaded = self._loader.known(module, wanted, spec.limits)
+        may_be_warm = self._warm if warm is None else warm
+        loaded = self._loader.known(module, wanted, spec.limits, may_be_warm)
         if loaded is None:
-            loaded = await self._loader.load(module, wanted, spec.limits)
+            loaded = await self._loader.load(module, wanted, spec.limits, may_be_warm)
             self._check_running()
         return await self._start(checked, spec, loaded, debug)
 

@@ -26,9 +26,13 @@ from caxton.sandbox.lines import Lines, pack_lines
 from caxton.sandbox.names import with_hidden_names
 from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
 from caxton.sandbox.signature import signature
+from caxton.sandbox.warmth import NOTHING, TOO_COSTLY, Warmth
 
 COMPILE_SECONDS: Final = 120.0
 COMPILE_BYTES: Final = 4 << 30
+AHEAD_SECONDS: Final = 40.0
+"""Of those seconds, what running a module's initialisation ahead may take, with compiling it for that."""
+
 _LOOK_EVERY: Final = 0.1
 _MAX_NAME: Final = 2048
 _MAX_HEADER: Final = 64 << 20
@@ -59,6 +63,12 @@ class Facts:
     has_lines: bool = False
     external_debug_info: str | None = None
     source_map: str | None = None
+    warmth: Warmth = NOTHING
+
+    @property
+    def has_initialisation(self) -> bool:
+        """Whether there is anything to do in turn 0."""
+        return self.has_start or "_initialize" in self.exports or "caxton_init" in self.exports
 
     @classmethod
     def from_json(cls, text: bytes | memoryview) -> Facts:
@@ -66,6 +76,7 @@ class Facts:
         found = json.loads(bytes(text))
         found["imports"] = tuple((m, n, s) for m, n, s in found["imports"])
         found["memory"] = tuple(found["memory"]) if found["memory"] else None
+        found["warmth"] = Warmth.from_mapping(found["warmth"])
         found["memories"], found["tables"] = tuple(found["memories"]), tuple(found["tables"])
         return cls(**found)
 
@@ -160,8 +171,10 @@ def _memory(what: Any) -> tuple[int, int | None, bool, bool] | None:
     return (what.minimum, what.maximum, what.memory64, what.shared)
 
 
-def compile_here(data: bytes, settings: engine.Settings) -> tuple[Facts, bytes]:
+def compile_here(data: bytes, settings: engine.Settings, warm_fuel: int = 0) -> tuple[Facts, bytes]:
     """Compiles in this process, without limits: facts, and what ``wasmtime_module_deserialize`` takes.
+
+    ``warm_fuel``: what its initialisation may use, which is then run, and its outcome compiled; 0: it is not.
 
     Raises:
         ModuleError: ``module.invalid``; ``module.too-complex``, the compiler does not take it.
@@ -176,6 +189,8 @@ def compile_here(data: bytes, settings: engine.Settings) -> tuple[Facts, bytes]:
         raise invalid(data, why, settings.features)
     lines = pack_lines(data)
     facts = replace(read_facts(data), lines=lines, has_lines=Lines(lines).has_places)
+    if warm_fuel:
+        facts, data = warmed(data, facts, settings.features, warm_fuel)
     source = ffi.from_buffer(with_hidden_names(data))
     found = ffi.new("wasmtime_module_t **")
     why = take_error(wasmtime.wasmtime_module_new(compiler.pointer, source, len(data), found))
@@ -187,6 +202,30 @@ def compile_here(data: bytes, settings: engine.Settings) -> tuple[Facts, bytes]:
     if why is not None:
         raise ModuleError("module.invalid", f"the module cannot be kept: {_first_line(why)}")
     return facts, take_bytes(vector)
+
+
+def warmed(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> tuple[Facts, bytes]:
+    """A valid module with its initialisation done, where it has one, and where that may be run ahead."""
+    if not facts.has_initialisation:
+        return facts, data
+    from caxton.sandbox.freeze.warm import warm_up  # which plain modules do not need
+
+    _announce(ahead=True)
+    try:
+        attempt = warm_up(data, facts, features, fuel)
+    finally:
+        _announce(ahead=False)
+    return replace(facts, warmth=attempt.warmth), attempt.binary
+
+
+_in_child = False
+
+
+def _announce(*, ahead: bool) -> None:
+    """Tells the host that a guest is about to run here, or has: if that ends this child, another one compiles alone."""
+    if _in_child:
+        sys.stdout.buffer.write(json.dumps({"ahead": ahead}).encode() + b"\n")
+        sys.stdout.buffer.flush()
 
 
 def _limit_this_process(memory: int, seconds: float) -> None:
@@ -215,18 +254,18 @@ def _end_with_parent(stream: BinaryIO) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _compile(data: bytes, settings: engine.Settings) -> tuple[bytes, bytes]:
-    facts, code = compile_here(data, settings)
+def _compile(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
+    facts, code = compile_here(data, settings, warm_fuel)
     return facts.as_json(), code
 
 
-def _describe(data: bytes, settings: engine.Settings) -> tuple[bytes, bytes]:
+def _describe(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
     from caxton.sandbox.description import describe
 
-    return json.dumps(describe(data, settings.features)).encode(), b""
+    return json.dumps(describe(data, settings.features, warm_fuel)).encode(), b""
 
 
-def _read_lines(data: bytes, settings: engine.Settings) -> tuple[bytes, bytes]:
+def _read_lines(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
     from caxton.sandbox.lines import pack_companion
 
     size = int.from_bytes(data[:_SIZE], "little")
@@ -242,6 +281,8 @@ _TASKS: Final = {"compile": _compile, "describe": _describe, "lines": _read_line
 
 def main() -> None:
     """The child: one request on standard input, one answer on standard output."""
+    global _in_child
+    _in_child = True
     stream = sys.stdin.buffer
     request = json.loads(stream.readline(_MAX_HEADER))
     _limit_this_process(request["memory"], request["seconds"])
@@ -249,7 +290,7 @@ def main() -> None:
     _end_with_parent(stream)
     settings = engine.Settings(frozenset(request["features"]), request["reservation"])
     try:
-        facts, code = _TASKS[request["task"]](data, settings)
+        facts, code = _TASKS[request["task"]](data, settings, request["warm_fuel"])
         header = {"facts": len(facts), "code": len(code)}
         parts = [json.dumps(header).encode() + b"\n", facts, code]
     except CaxtonError as error:
@@ -288,6 +329,7 @@ class _Child:
         data: bytes,
         settings: engine.Settings,
         *,
+        warm_fuel: int = 0,
         seconds: float = COMPILE_SECONDS,
         memory: int = COMPILE_BYTES,
         turn: threading.Semaphore | None = None,
@@ -295,6 +337,9 @@ class _Child:
         self._turn = turn or threading.Semaphore()
         self._data = data
         self._settings = settings
+        self._warm_fuel = warm_fuel
+        self._ahead = False  # the child runs the module's initialisation
+        self._failed_ahead = False
         self._seconds = seconds
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
@@ -315,11 +360,22 @@ class _Child:
             if self._stopped.is_set():
                 raise ModuleError("module.too-complex", "it was stopped")
         try:
-            return self._run_child()
+            answer = self._run_child()
+            if answer is None and self._ahead and not self._stopped.is_set():
+                self._warm_fuel, self._ahead, self._failed_ahead = 0, False, True
+                answer = self._run_child()
         finally:
             self._turn.release()
+        if answer is None:
+            raise ModuleError(
+                "module.too-complex",
+                f"reading or compiling it took more than {self._seconds:g} s or {self._memory >> 20} MiB"
+                if not self._stopped.is_set()
+                else "it was stopped",
+            )
+        return answer
 
-    def _run_child(self) -> tuple[bytes, bytes]:
+    def _run_child(self) -> tuple[bytes, bytes] | None:
         with self._started() as process:
             self._process = process
             timer = threading.Timer(self._seconds, process.kill)
@@ -335,13 +391,6 @@ class _Child:
                 with contextlib.suppress(BrokenPipeError):  # what it was to read, and was ended before
                     assert process.stdin is not None
                     process.stdin.close()
-        if answer is None:
-            raise ModuleError(
-                "module.too-complex",
-                f"reading or compiling it took more than {self._seconds:g} s or {self._memory >> 20} MiB"
-                if not self._stopped.is_set()
-                else "it was stopped",
-            )
         return answer
 
     def _started(self) -> subprocess.Popen[bytes]:
@@ -368,6 +417,7 @@ class _Child:
             "length": len(self._data),
             "features": sorted(self._settings.features),
             "reservation": self._settings.reservation,
+            "warm_fuel": self._warm_fuel,
             "memory": self._memory,
             "seconds": self._seconds,
         }
@@ -375,10 +425,9 @@ class _Child:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.write(self._data)
             process.stdin.flush()
-            line = process.stdout.readline(_MAX_HEADER)
-            if not line.endswith(b"\n"):
+            header = self._header(process, process.stdout)
+            if header is None:
                 return None
-            header = json.loads(line)
             if "error" in header:
                 raise ModuleError(header["error"], header["message"])
             if header["facts"] > _MAX_HEADER or header["code"] > _MAX_CODE:
@@ -389,6 +438,29 @@ class _Child:
         if len(facts) != header["facts"] or len(code) != header["code"]:
             return None
         return facts, code
+
+    def _header(self, process: subprocess.Popen[bytes], stream: Any) -> Any:
+        """What the answer begins with; before it the child may announce that it runs the module's initialisation."""
+        timer: threading.Timer | None = None
+        try:
+            for _ in range(3):
+                line = stream.readline(_MAX_HEADER)
+                if not line.endswith(b"\n"):
+                    return None
+                header = json.loads(line)
+                if "ahead" not in header:
+                    return header
+                self._ahead = bool(header["ahead"])
+                if self._ahead:
+                    timer = threading.Timer(AHEAD_SECONDS, process.kill)
+                    timer.daemon = True
+                    timer.start()
+                elif timer is not None:
+                    timer.cancel()
+            return None
+        finally:
+            if timer is not None:
+                timer.cancel()
 
 
 class Compilation(_Child):
@@ -403,8 +475,11 @@ class Compilation(_Child):
             ModuleError: ``module.invalid``; ``module.too-complex`` where it took more than the limits.
             LimitError: ``limit.host``, no process can be started.
         """
-        facts, code = self._run()
-        return Facts.from_json(facts), code
+        header, code = self._run()
+        facts = Facts.from_json(header)
+        if self._failed_ahead:
+            facts = replace(facts, warmth=TOO_COSTLY)
+        return facts, code
 
 
 class Description(_Child):
@@ -420,6 +495,8 @@ class Description(_Child):
             LimitError: ``limit.host``, no process can be started.
         """
         found: dict[str, Any] = json.loads(self._run()[0])
+        if self._failed_ahead and found.get("facts"):
+            found["facts"]["warmth"] = asdict(TOO_COSTLY)
         return found
 
 

@@ -110,7 +110,17 @@ class CoreGuest:
         found: bytes = memory[pointer : pointer + length]  # the shim has checked them
         return found
 
+    @property
+    def slot(self) -> Any:
+        """The shim's side of the instance, for who reads its state between two jobs (freeze/state.py)."""
+        return self._slot
+
     # -- host calls
+
+    @property
+    def pending_call(self) -> int:
+        """Which of ``IMPORTS`` the pending host call is of."""
+        return int(self._slot.call)
 
     @property
     def call_is_local(self) -> bool:

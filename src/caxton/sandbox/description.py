@@ -17,9 +17,10 @@ MOST_ITEMS: Final = 10_000
 """Imports, exports and custom sections that are listed, of each; a module may have ten times as many."""
 
 
-def describe(data: bytes, features: frozenset[str]) -> dict[str, Any]:
+def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[str, Any]:
     """Describes a core module, or the outline of a component; binary or text.
 
+    ``warm_fuel``: what its initialisation may use, which is run to say whether it can be run ahead; 0: it is not.
     ``error`` says why the module is not valid with ``features``; ``facts`` are what the load checks need (compiler.py),
     None for a component. Names are cut to 256 bytes and otherwise as the module has them: escape them before they are
     shown.
@@ -33,11 +34,15 @@ def describe(data: bytes, features: frozenset[str]) -> dict[str, Any]:
     except MalformedBinary as error:
         raise ModuleError("module.invalid", f"not valid WebAssembly: {error}") from None
     core = info.kind is Kind.CORE_MODULE
+    why = _validity(binary, features) if core else None
+    facts = compiler.read_facts(binary) if core else None
+    if facts is not None and why is None and warm_fuel:
+        facts, _ = compiler.warmed(binary, facts, features, warm_fuel)
     return {
         "format": "binary" if binary is data else "text",
         "kind": info.kind.value,
-        "error": _validity(binary, features) if core else None,
-        "facts": json.loads(compiler.read_facts(binary).as_json()) if core else None,
+        "error": why,
+        "facts": None if facts is None else json.loads(facts.as_json()),
         **_contents(info),
     }
 

@@ -49,6 +49,8 @@ FEATURES: Final = ("exceptions", "gc")
 REFUSED: Final = ("threads", "multi-memory", "memory64", "custom-page-sizes", "relaxed-simd")
 """Proposals that are off; named in the error when a module uses one."""
 
+_NOT_OPTIMISED: Final = 0
+_SINGLE_PASS: Final = 1
 _log = logging.getLogger("caxton.sandbox")
 
 
@@ -106,7 +108,7 @@ def _new_config() -> Any:
             os.environ[name] = before
 
 
-def _configure(settings: Settings, pool: Pool | None) -> Any:
+def _configure(settings: Settings, pool: Pool | None, *, probing: bool = False) -> Any:
     config = _new_config()
     _features(config, settings.features)
     wasmtime.wasmtime_config_consume_fuel_set(config, True)
@@ -117,7 +119,11 @@ def _configure(settings: Settings, pool: Pool | None) -> Any:
     wasmtime.wasmtime_config_memory_guard_size_set(config, _GUARD)
     # The shim hands out addresses inside the memory between two polls; pooled ones never move, others must not.
     wasmtime.wasmtime_config_memory_may_move_set(config, False)
-    wasmtime.wasmtime_config_memory_init_cow_set(config, True)
+    wasmtime.wasmtime_config_memory_init_cow_set(config, not probing)
+    if probing:
+        wasmtime.wasmtime_config_cranelift_opt_level_set(config, _NOT_OPTIMISED)
+        if not settings.features:
+            wasmtime.wasmtime_config_cranelift_regalloc_algorithm_set(config, _SINGLE_PASS)
     if pool is not None:
         _pool(config, pool)
     return config
@@ -147,9 +153,9 @@ def _pool(config: Any, pool: Pool) -> None:
 class Engine:
     """One wasmtime engine. ``capacity``: how many instances it can hold, or None where memory alone decides."""
 
-    def __init__(self, settings: Settings, pool: Pool | None) -> None:
+    def __init__(self, settings: Settings, pool: Pool | None, *, probing: bool = False) -> None:
         self.settings = settings
-        self.pointer = wasmtime.wasm_engine_new_with_config(_configure(settings, pool))
+        self.pointer = wasmtime.wasm_engine_new_with_config(_configure(settings, pool, probing=probing))
         self.capacity = pool.capacity if pool else None
         self.max_memory = pool.memory if pool else settings.reservation
 
@@ -227,6 +233,14 @@ def shared_engine(settings: Settings) -> Engine:
 def compiling_engine(settings: Settings) -> Engine:
     """An engine that only compiles: code for ``settings``, without a pool's address space."""
     return Engine(settings, None)
+
+
+def probing_engine(features: frozenset[str], memory: int) -> Engine:
+    """An engine for one instance with up to ``memory`` bytes: quick to compile, and computing the same.
+
+    It makes no files in memory, which the compiling child may not have.
+    """
+    return Engine(Settings(features, memory), None, probing=True)
 
 
 def accepts(data: bytes, features: frozenset[str]) -> str | None:

@@ -168,9 +168,13 @@ class _Blocks:
 
 
 class Lines:
-    """A packed table."""
+    """A packed table.
 
-    def __init__(self, packed: str) -> None:
+    ``shift``: by how many bytes the code of the module that runs lies further behind than that of the one it is of.
+    """
+
+    def __init__(self, packed: str, shift: int = 0) -> None:
+        self.shift = shift
         end = packed.find("\n") + 1
         index = json.loads(packed[:end] or "{}")
         self._packed = packed

@@ -36,7 +36,9 @@ OPTIONAL: Final[dict[str, str]] = {
     "caxton_free": function("i32 i32", ""),
 }
 _C_ALLOCATOR: Final[dict[str, str]] = {"malloc": function(_I32, _I32), "free": function(_I32, "")}
-WINDOW, CAXTON_ALLOC, MALLOC = range(3)
+WINDOW, CAXTON_ALLOC, MALLOC, NO_MESSAGES = range(4)
+"""Where messages are placed. Instances that only start have no place for them."""
+
 _PROGRAMS: Final = 256
 
 _log = logging.getLogger("caxton.sandbox")
@@ -143,7 +145,7 @@ class Module:
         self.allocator = allocator(facts)
         self._engine = used
         self._pointer = pointer
-        self._pre = _instance_pre(used, pointer)
+        self._pre = instance_pre(_linker(used), pointer)
         self._programs: dict[GuestLimits, Any] = {}
         self._lines: Lines | None = None
 
@@ -151,7 +153,7 @@ class Module:
     def lines(self) -> Lines:
         """Where its code comes from."""
         if self._lines is None:
-            self._lines = Lines(self.facts.lines)
+            self._lines = Lines(self.facts.lines, self.facts.warmth.shift)
         return self._lines
 
     def add_lines(self, packed: str) -> None:
@@ -162,7 +164,12 @@ class Module:
     @property
     def first_memory(self) -> int:
         """Bytes of memory that an instance begins with."""
-        return max(self.facts.memories, default=0) << 16
+        warmth = self.facts.warmth
+        return warmth.memory if warmth.is_warm else max(self.facts.memories, default=0) << 16
+
+    def suits(self, limits: GuestLimits) -> bool:
+        """Whether its instances begin under these limits as they would without a warm start."""
+        return self.facts.warmth.suits(limits.memory, limits.table, limits.fuel, limits.host_calls)
 
     def check_limits(self, limits: GuestLimits) -> None:
         """Refuses limits that the module's first memory and tables are beyond.
@@ -187,21 +194,27 @@ class Module:
         return CoreGuest(program, self)
 
     def _program(self, limits: GuestLimits) -> Any:
-        program = ffi.new("cx_program_t *")
-        program.engine = self._engine.pointer
-        program.pre = self._pre
-        program.memory_limit = limits.memory
-        program.table_limit = limits.table
-        program.fuel = limits.fuel
-        program.slice = SLICE
-        program.message_limit = limits.message
-        program.response_limit = limits.response
-        program.call_limit = limits.host_calls
-        program.call_cost = CALL_COST
-        program.allocator = self.allocator
-        program.has_initialize = "_initialize" in self.facts.exports
-        program.has_init = "caxton_init" in self.facts.exports
-        return program
+        return new_program(self._engine, self._pre, self.facts, limits)
+
+
+def new_program(used: engine.Engine, pre: Any, facts: Facts, limits: GuestLimits) -> Any:
+    """What the shim needs to know of a module under limits."""
+    cold = not facts.warmth.is_warm
+    program = ffi.new("cx_program_t *")
+    program.engine = used.pointer
+    program.pre = pre
+    program.memory_limit = limits.memory
+    program.table_limit = limits.table
+    program.fuel = limits.fuel
+    program.slice = SLICE
+    program.message_limit = limits.message
+    program.response_limit = limits.response
+    program.call_limit = limits.host_calls
+    program.call_cost = CALL_COST
+    program.allocator = allocator(facts)
+    program.has_initialize = cold and "_initialize" in facts.exports
+    program.has_init = cold and "caxton_init" in facts.exports
+    return program
 
 
 # ---- linking --------------------------------------------------------------------------------------------------------
@@ -235,11 +248,12 @@ def _linker(used: engine.Engine) -> Any:
     # Modules are loaded on several threads; two linkers of one engine would leave one's C structures to be freed.
     with _linkers_lock:
         if used.settings not in _linkers:
-            _linkers[used.settings] = _make_linker(used)
+            _linkers[used.settings] = make_linker(used)
         return _linkers[used.settings][0]
 
 
-def _make_linker(used: engine.Engine) -> tuple[Any, list[Any]]:
+def make_linker(used: engine.Engine) -> tuple[Any, list[Any]]:
+    """A linker with every import there is, and what must live as long as it does."""
     linker = wasmtime.wasmtime_linker_new(used.pointer)
     kept = []
     for number, row in enumerate(IMPORTS):
@@ -254,9 +268,14 @@ def _make_linker(used: engine.Engine) -> tuple[Any, list[Any]]:
     return linker, kept
 
 
-def _instance_pre(used: engine.Engine, pointer: Any) -> Any:
+def instance_pre(linker: Any, pointer: Any) -> Any:
+    """A module with its imports resolved.
+
+    Raises:
+        ModuleError: ``module.unknown-import``.
+    """
     found = ffi.new("wasmtime_instance_pre_t **")
-    why = take_error(wasmtime.wasmtime_linker_instantiate_pre(_linker(used), pointer, found))
+    why = take_error(wasmtime.wasmtime_linker_instantiate_pre(linker, pointer, found))
     if why is not None:
         raise ModuleError("module.unknown-import", f"the module cannot be linked: {safe_name(why)}")
     return ffi.gc(found[0], wasmtime.wasmtime_instance_pre_delete)
@@ -268,9 +287,10 @@ _FORM: Final = 4
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
 
-def entry_name(data: bytes, settings: engine.Settings) -> str:
-    """The name, in the cache, of what a module's bytes compile to."""
-    return f"{_FORM} {WASMTIME_VERSION} {settings.key} {hashlib.sha256(data).hexdigest()}"
+def entry_name(data: bytes, settings: engine.Settings, warm: bool = False) -> str:
+    """The name, in the cache, of what a module's bytes compile to. ``warm``: with its initialisation done."""
+    start = "warm" if warm else "cold"
+    return f"{_FORM} {start} {WASMTIME_VERSION} {settings.key} {hashlib.sha256(data).hexdigest()}"
 
 
 def load(
@@ -278,9 +298,13 @@ def load(
     cache: ModuleCache,
     *,
     settings: engine.Settings | None = None,
-    compilation: Callable[[bytes, engine.Settings], Compilation] = Compilation,
+    compilation: Callable[[bytes, engine.Settings], Compilation] | None = None,
+    warm_fuel: int = 0,
 ) -> Module:
     """The module in ``data`` (a binary, or its text), compiled or from the cache. Blocks; not for the event loop.
+
+    ``warm_fuel``: what its initialisation may use when it is run ahead; 0: it is left to each instance. A
+    ``compilation`` of the caller's has to know it as well.
 
     Raises:
         ModuleError: it is not valid, too complex, or no agent.
@@ -288,11 +312,13 @@ def load(
     """
     settings = settings or engine.default_settings()
     used = engine.shared_engine(settings)
-    name = entry_name(data, settings)
-    found = _from_cache(cache, name, used)
+    name = entry_name(data, settings, bool(warm_fuel))
+    found = _from_cache(cache, name, used, warm_fuel)
     if found is not None:
         return found
-    facts, code = compilation(data, settings).run()
+    facts, code = (
+        compilation(data, settings) if compilation else Compilation(data, settings, warm_fuel=warm_fuel)
+    ).run()
     check_imports(facts)
     check_exports(facts)
     check_first(facts, used.max_memory, engine.TABLE_ELEMENTS)  # what the pool has no slot for does not load
@@ -305,7 +331,7 @@ def load(
     return module
 
 
-def _from_cache(cache: ModuleCache, name: str, used: engine.Engine) -> Module | None:
+def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, warm_fuel: int) -> Module | None:
     entry = cache.get(name)
     if entry is None:
         return None
@@ -314,7 +340,8 @@ def _from_cache(cache: ModuleCache, name: str, used: engine.Engine) -> Module | 
     if pointer is None:  # another CPU's, say
         cache.remove(name)
         return None
-    return Module(Facts.from_json(entry[4 : 4 + length]), pointer, used)
+    facts = Facts.from_json(entry[4 : 4 + length])
+    return None if facts.warmth.wants_more_than(warm_fuel) else Module(facts, pointer, used)
 
 
 def _deserialize(used: engine.Engine, code: bytes | memoryview) -> Any:

@@ -50,6 +50,8 @@ void wasmtime_config_wasm_function_references_set(wasm_config_t *, bool);
 void wasmtime_config_wasm_exceptions_set(wasm_config_t *, bool);
 void wasmtime_config_wasm_component_model_set(wasm_config_t *, bool);
 void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config_t *, bool);
+void wasmtime_config_cranelift_opt_level_set(wasm_config_t *, uint8_t);
+void wasmtime_config_cranelift_regalloc_algorithm_set(wasm_config_t *, uint8_t);
 void wasmtime_config_parallel_compilation_set(wasm_config_t *, bool);
 void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
 void wasmtime_config_memory_reservation_set(wasm_config_t *, uint64_t);
@@ -89,6 +91,16 @@ wasmtime_error_t *wasmtime_linker_instantiate_pre(const wasmtime_linker_t *, con
                                                   wasmtime_instance_pre_t **);
 void wasmtime_instance_pre_delete(wasmtime_instance_pre_t *);
 
+bool wasmtime_instance_export_get(wasmtime_context_t *, const wasmtime_instance_t *, const char *, size_t,
+                                  wasmtime_extern_t *);
+void wasmtime_global_get(wasmtime_context_t *, const wasmtime_global_t *, wasmtime_val_t *);
+bool wasmtime_table_get(wasmtime_context_t *, const wasmtime_table_t *, uint64_t, wasmtime_val_t *);
+uint64_t wasmtime_table_size(const wasmtime_context_t *, const wasmtime_table_t *);
+wasmtime_call_future_t *wasmtime_func_call_async(wasmtime_context_t *, const wasmtime_func_t *, const wasmtime_val_t *,
+                                                 size_t, wasmtime_val_t *, size_t, wasm_trap_t **, wasmtime_error_t **);
+bool wasmtime_call_future_poll(wasmtime_call_future_t *);
+void wasmtime_call_future_delete(wasmtime_call_future_t *);
+
 wasm_valtype_t *wasm_valtype_new(uint8_t);
 void wasm_valtype_vec_new(wasm_valtype_vec_t *, size_t, wasm_valtype_t *const *);
 wasm_functype_t *wasm_functype_new(wasm_valtype_vec_t *, wasm_valtype_vec_t *);
@@ -98,6 +110,7 @@ void wasm_byte_vec_delete(wasm_byte_vec_t *);
 void wasmtime_error_message(const wasmtime_error_t *, wasm_byte_vec_t *);
 void wasmtime_error_delete(wasmtime_error_t *);
 void wasmtime_error_wasm_trace(const wasmtime_error_t *, wasm_frame_vec_t *);
+void wasm_trap_delete(wasm_trap_t *);
 void wasm_trap_message(const wasm_trap_t *, wasm_byte_vec_t *);
 void wasm_trap_trace(const wasm_trap_t *, wasm_frame_vec_t *);
 void wasm_frame_vec_delete(wasm_frame_vec_t *);

@@ -71,6 +71,7 @@ enum phase {
 };
 
 enum { GO_ON = -1 };
+enum { NO_MESSAGES = 3 }; /* of cx_program_t.allocator */
 
 uint32_t cx_version(void) { return SHIM_VERSION; }
 
@@ -306,7 +307,7 @@ static bool find_exports(cx_slot_t *slot) {
   slot->memory = found.of.memory;
   slot->has_memory = 1;
   bool all = find_function(slot, "handle_message", &slot->handle) && find_function(slot, "get_response", &slot->get);
-  if (program->allocator)
+  if (program->allocator && program->allocator != NO_MESSAGES)
     all = all && find_function(slot, program->allocator == 1 ? "caxton_alloc" : "malloc", &slot->alloc) &&
           find_function(slot, program->allocator == 1 ? "caxton_free" : "free", &slot->release);
   if (program->has_initialize) all = all && find_function(slot, "_initialize", &slot->initialize);
@@ -534,7 +535,7 @@ cx_slot_t *cx_new(const cx_program_t *program, uint64_t deadline_ns) {
  * CX_FAULT at once where the message does not fit; CX_INTERRUPTED where the instance is not idle. */
 int cx_deliver(cx_slot_t *slot, const char *message, uint64_t length, uint64_t deadline_ns) {
   bool usable = slot->fault == CX_FAULT_NONE || slot->fault == CX_FAULT_MESSAGE_SIZE;
-  if (slot->phase != IDLE || slot->future || !usable) return CX_INTERRUPTED;
+  if (slot->phase != IDLE || slot->future || !usable || slot->program->allocator == NO_MESSAGES) return CX_INTERRUPTED;
   begin(slot, deadline_ns);
   slot->message_len = length;
   if (!message_fits(slot)) return fail(slot, CX_FAULT_MESSAGE_SIZE);

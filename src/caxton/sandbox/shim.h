@@ -17,6 +17,7 @@ typedef struct wasmtime_call_future wasmtime_call_future_t;
 typedef struct { uint64_t store_id; size_t index; } wasmtime_instance_t;
 typedef struct { uint64_t store_id; void *index; } wasmtime_func_t;
 typedef struct { struct { uint64_t store_id; uint32_t index1; } outer; uint32_t index2; } wasmtime_memory_t;
+typedef struct { struct { uint64_t store_id; uint32_t index1; } outer; uint32_t index2; } wasmtime_table_t;
 typedef struct { uint64_t store_id; uint32_t index1; uint32_t index2; uint32_t index3; } wasmtime_global_t;
 typedef struct { uint64_t store_id; uint32_t index1; uint32_t index2; void *index3; } wasmtime_ref_t;
 
@@ -25,6 +26,7 @@ typedef struct {
   union {
     wasmtime_func_t func;
     wasmtime_global_t global;
+    wasmtime_table_t table;
     wasmtime_memory_t memory;
   } of;
 } wasmtime_extern_t;
@@ -97,7 +99,7 @@ typedef struct {
   uint64_t response_limit;
   uint64_t call_limit;
   uint64_t call_cost;
-  uint8_t allocator;  /* 0 window, 1 caxton_alloc and caxton_free, 2 malloc and free */
+  uint8_t allocator;  /* 0 window, 1 caxton_alloc and caxton_free, 2 malloc and free, 3 none: it gets no message */
   uint8_t has_initialize;
   uint8_t has_init;
 } cx_program_t;

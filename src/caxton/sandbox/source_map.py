@@ -71,10 +71,15 @@ def _numbers(text: str) -> Iterator[tuple[int, ...]]:
     line = text[: text.find(";")] if ";" in text else text
     for segment in line.split(","):
         if segment:
-            yield _decoded(segment)
+            yield segment_numbers(segment)
 
 
-def _decoded(segment: str) -> tuple[int, ...]:
+def segment_numbers(segment: str) -> tuple[int, ...]:
+    """The numbers of one segment of a source map's ``mappings``: one, four or five.
+
+    Raises:
+        BadMap: it is damaged.
+    """
     numbers: list[int] = []
     value = shift = 0
     for character in segment:

@@ -76,7 +76,7 @@ def frames(trap: Any, error: Any, lines: Lines) -> tuple[Frame, ...]:
 def _frame(frame: Any, lines: Lines) -> Frame:
     index = wasmtime.wasm_frame_func_index(frame)
     name = lines.function(index)
-    offset = wasmtime.wasm_frame_module_offset(frame)
+    offset = wasmtime.wasm_frame_module_offset(frame) - lines.shift
     file, line, column = lines.find(offset) or (None, None, None)
     return Frame(
         None if name is None else safe_name(name),

@@ -15,6 +15,7 @@ from caxton.text import safe_name
 from caxton.toolchain.errors import failed
 from caxton.toolchain.language import Language, Option, Task, Tools
 from caxton.toolchain.machine import Machine
+from caxton.toolchain.mappings import line_beginnings
 
 ESBUILD: Final = "0.28.2"
 COMPONENTIZE: Final = "0.4.5"
@@ -82,9 +83,11 @@ def _check_inputs(folder: Path, inputs: Mapping[str, Any]) -> None:
 
 
 def _places(task: Task, found: Mapping[str, Any]) -> dict[str, Any]:
-    """A source map (ECMA-426), reduced to what leads from a place to a place; sources as the project has them."""
+    """What leads from a place in the bundle to one in a source, as the SDK wants it (stack.js)."""
     sources = [os.path.relpath(task.aside / name, task.folder) for name in found["sources"]]
-    return {"sources": [PurePath(name).as_posix() for name in sources], "mappings": found["mappings"]}
+    begins = line_beginnings(found["mappings"])
+    lines = found["mappings"].split(";")
+    return {"sources": [PurePath(name).as_posix() for name in sources], "lines": lines, "begins": begins}
 
 
 def _read(path: Path) -> bytes:
