@@ -283,7 +283,7 @@ def instance_pre(linker: Any, pointer: Any) -> Any:
 
 # ---- loading --------------------------------------------------------------------------------------------------------
 
-_FORM: Final = 4
+_FORM: Final = 5
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
 

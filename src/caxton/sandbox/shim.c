@@ -140,7 +140,8 @@ int cx_charge(cx_slot_t *slot, uint64_t bytes) {
 }
 
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes) {
-  wasmtime_store_limiter(slot->store, bytes, slot->program->table_limit, 1, 4, 1);
+  int64_t tables = slot->program->allocator == NO_MESSAGES ? 5 : 4; /* it has one more, to be looked at (freeze/) */
+  wasmtime_store_limiter(slot->store, bytes, slot->program->table_limit, 1, tables, 1);
 }
 
 /* ---- host calls ------------------------------------------------------------------------------------------ */

@@ -107,10 +107,9 @@ def _warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> 
     layout = read_layout(data)
     if window and may_see_memory_size(layout):
         raise Cold("it has no allocator, and looks at the size of its memory, which the host's window is part of")
-    seen = _Seen()
     instrumented, names = with_state_exports(layout)
-    with _Probe(instrumented, facts, features, fuel) as guest:
-        _initialise(guest, seen)
+    with Probe(instrumented, facts, features, fuel) as guest:
+        seen = initialise(guest)
         _, used, calls, size, _ = guest.figures()
         if size > MAX_MEMORY_BYTES:
             raise Cold(f"it leaves {size >> 20} MiB of memory, more than {MAX_MEMORY_BYTES >> 20}")
@@ -139,7 +138,7 @@ def _cannot_grow_beyond(layout: Layout, size: int) -> bool:
 # ---- one instance, started ------------------------------------------------------------------------------------------
 
 
-class _Probe:
+class Probe:
     """An instance of the instrumented module, in an engine of its own that goes with it.
 
     ``lines``, ``first_memory``: what an instance asks of its module.
@@ -174,7 +173,13 @@ class _Probe:
         wasmtime.wasm_engine_delete(self._engine.pointer)
 
 
-def _initialise(guest: CoreGuest, seen: _Seen) -> None:
+def initialise(guest: CoreGuest) -> Seen:
+    """Runs turn 0 of an instance; answers what it looked at.
+
+    Raises:
+        Cold: it asks for something else, or does not end well.
+    """
+    seen = Seen()
     status = guest.start(time.monotonic_ns() + int(SECONDS * 1e9))
     while status in (CALL, YIELD):
         if status == CALL:
@@ -188,9 +193,10 @@ def _initialise(guest: CoreGuest, seen: _Seen) -> None:
         error = guest.fault()
         code = error.code if isinstance(error, CaxtonError) else "agent.refused-start"
         raise Cold(f"it ends with {code}", out_of_fuel=code == "limit.fuel")
+    return seen
 
 
-class _Seen:
+class Seen:
     """What the world looks like to an initialisation, and what it looked at: the ``Services`` that it may reach."""
 
     def __init__(self) -> None:
