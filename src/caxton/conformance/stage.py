@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from caxton.agents.delivery import Request
 from caxton.agents.grants import Grants
-from caxton.agents.spec import Limits
+from caxton.agents.spec import Cost, Limits
 from caxton.conformance.behaviour import Unkept, holds, same
 from caxton.conformance.tools import ToolHouse
 from caxton.errors import CaxtonError
+from caxton.host.loading import Source
 from caxton.host.reference import AgentRef, Reply
 from caxton.host.runtime import Host
+from caxton.messages import AgentName, Envelope, Performative
 from caxton.testing import DRIVER, ManualClock, settle
 
 FUEL: Final = 2_000_000_000
@@ -145,6 +148,25 @@ class Actor:
         await self._stage.settle()
 
 
+class _Nobody:
+    """Who has no use for a reply (a ``Waiter``)."""
+
+    def part(self, envelope: Envelope) -> None:
+        """A part of it."""
+
+    def final(
+        self,
+        performative: Performative,
+        payload: bytes,
+        sender: AgentName,
+        headers: Mapping[str, str] | None,
+        error: CaxtonError | None,
+        cost: Cost | None,
+    ) -> bool:
+        """The whole."""
+        return False
+
+
 class Observed(NamedTuple):
     """A message that an observer got: its envelope without the payload, and the payload as text."""
 
@@ -155,7 +177,7 @@ class Observed(NamedTuple):
 class Stage:
     """A host, its clock, what its agents log, and agents of one module."""
 
-    def __init__(self, module: bytes, *, seed: int | None = None) -> None:
+    def __init__(self, module: Source, *, seed: int | None = None) -> None:
         self.module = module
         self.clock = ManualClock()
         self.logs: list[tuple[str, str, str]] = []
@@ -203,6 +225,13 @@ class Stage:
     def actor(self, name: str) -> Actor:
         """One that is there."""
         return Actor(self, self.host.agent(name))
+
+    def withdrawable(self, one: Actor, text: bytes) -> Callable[[], None]:
+        """Sends a request; answers what gives it up."""
+        agent = self.host.router.get(AgentName(one.name))
+        request = Request(text, agent.name, _Nobody(), None, self.host.router.next_id())
+        agent.post_now(request)
+        return lambda: agent.cancel(request)
 
     async def until_running(self, one: Actor) -> None:
         """Waits until an agent is in a turn that goes on without waiting."""

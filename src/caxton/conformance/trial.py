@@ -12,6 +12,7 @@ from typing import Final
 from caxton.conformance.behaviour import Behaviour, Unkept
 from caxton.conformance.stage import Stage
 from caxton.errors import CaxtonError
+from caxton.host.loading import Source
 
 PATIENCE: Final = 30.0
 """Real seconds that one behaviour may take; the longest takes two or three."""
@@ -40,7 +41,7 @@ def _nothing(verdict: Verdict) -> None:
 
 
 async def prove(
-    module: bytes,
+    module: Source,
     behaviours: Iterable[Behaviour],
     *,
     told: Callable[[Verdict], None] = _nothing,
@@ -50,7 +51,7 @@ async def prove(
     """Plays each behaviour with agents of a module, one after another on one host.
 
     Args:
-        module: the agent's bytes, or its text.
+        module: the agent's file, its bytes, or its text.
         behaviours: those to try.
         told: is told of each verdict.
         patience: seconds for one.

@@ -6,7 +6,6 @@ from typing import Final
 
 from caxton.conformance.behaviour import behaviour, holds, same
 from caxton.conformance.stage import Actor, Stage, message, refused, then
-from caxton.serving.asking import Asking
 
 MIB: Final = 1 << 20
 ENDLESS: Final = 1 << 62
@@ -92,17 +91,13 @@ async def _stop_computing(s: Stage) -> None:
     same("agent.stopped", getattr(task.exception(), "code", None), "the code")
 
 
-def _asked(s: Stage, text: bytes) -> Asking:
-    return Asking(s.host, "one", text, timeout=20.0, content_type="text/plain", parts=False)
-
-
 @behaviour("cancel/waiting", "A turn that waits and is cancelled has no effects; a new instance goes on")
 async def _cancel_waiting(s: Stage) -> None:
     one = await s.agent()
     await one.say("count")
-    asking = _asked(s, then(message("put key", "value"), message("sleep 9000")))
+    withdraw = s.withdrawable(one, then(message("put key", "value"), message("sleep 9000")))
     await s.elapse(1.0)
-    asking.withdraw()
+    withdraw()
     await s.settle()
     same(b"1", await one.say("count"))
     refused(await one.say("get key"), "not-found", "-")
@@ -112,9 +107,9 @@ async def _cancel_waiting(s: Stage) -> None:
 async def _cancel_computing(s: Stage) -> None:
     one = await s.agent(fuel=ENDLESS)
     await one.say("count")
-    asking = _asked(s, then(message("put key", "value"), message("spin")))
+    withdraw = s.withdrawable(one, then(message("put key", "value"), message("spin")))
     await s.until_running(one)
-    asking.withdraw()
+    withdraw()
     await s.settle()
     same(b"1", await one.say("count"))
     refused(await one.say("get key"), "not-found", "-")
@@ -122,10 +117,10 @@ async def _cancel_computing(s: Stage) -> None:
 
 @behaviour("cancel/asking", "A turn that is cancelled while it asks leaves the other agent as it was")
 async def _cancel_asking(s: Stage) -> None:
-    _, two = await s.agents("one", "two")
-    asking = _asked(s, message("ask two 9000", then(message("sleep 1000"), message("count"))))
+    one, two = await s.agents("one", "two")
+    withdraw = s.withdrawable(one, message("ask two 9000", then(message("sleep 1000"), message("count"))))
     await s.elapse(0.5)
-    asking.withdraw()
+    withdraw()
     await s.elapse(1.0)
     same(b"2", await two.say("count"))
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from caxton.conformance.behaviour import behaviour, holds, same
 from caxton.conformance.stage import Stage, message, then
 from caxton.errors import CaxtonError
+from caxton.host.loading import Source
 
 _Course: TypeAlias = list[tuple[bytes | str, int]]
 
@@ -18,7 +19,7 @@ _MESSAGES = (
 )  # fmt: skip
 
 
-async def _course(module: bytes, seed: int) -> _Course:
+async def _course(module: Source, seed: int) -> _Course:
     """What becomes of the messages, and the fuel of each."""
     found: _Course = []
     async with Stage(module, seed=seed) as s:
