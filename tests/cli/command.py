@@ -109,7 +109,7 @@ def caxton_each(lines: Sequence[Sequence[str]], cwd: Path | None = None, preload
         [sys.executable, "-c", _MANY, *preload],
         input=json.dumps([list(line) for line in lines]).encode(),
         capture_output=True,
-        timeout=SECONDS,
+        timeout=SECONDS + 10 * len(lines),
         check=False,
         cwd=cwd,
         env=environment(),

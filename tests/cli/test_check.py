@@ -92,7 +92,8 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def outcomes(guest: Guests) -> dict[str, Done]:
     """What the check says of each module with a fault."""
-    return dict(zip(FAULTS, caxton_each([("check", guest(name), "--json") for name in FAULTS]), strict=True))
+    lines = [("check", guest(name), "--json") for name in FAULTS]
+    return dict(zip(FAULTS, caxton_each(lines, preload=["caxton.cli.check"]), strict=True))
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -63,6 +64,7 @@ async def prove(
     found: list[Verdict] = []
     late, until = 0, time.monotonic() + in_all
     async with Stage(module) as stage:
+        await _load(stage)
         for each in behaviours:
             if late >= MOST_LATE or time.monotonic() > until:
                 verdict = Verdict(each, None, "not tried: others have used up the time", 0.0)
@@ -72,6 +74,13 @@ async def prove(
             found.append(verdict)
             told(verdict)
     return found
+
+
+async def _load(stage: Stage) -> None:
+    """Has the module compiled, which no behaviour should have to wait for. What is wrong with it they all will tell."""
+    with contextlib.suppress(Unkept):
+        await stage.agent("first")
+    await stage.clear()
 
 
 async def _one(stage: Stage, each: Behaviour, patience: float) -> Verdict:
