@@ -19,6 +19,7 @@ NOTHING_HAPPENS = {
     "environ_get",
     "environ_sizes_get",
     "fd_fdstat_get",
+    "fd_fdstat_set_flags",
     "fd_prestat_get",
     "random_get",
     "sched_yield",

@@ -54,6 +54,7 @@ ASKED: Final = (
             "environ_get",
             "environ_sizes_get",
             "fd_fdstat_get",
+            "fd_fdstat_set_flags",  # not permitted
             "fd_prestat_get",
             "sched_yield",
         )
