@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from caxton.toolchain.errors import failed
-from caxton.toolchain.files import write_whole
+from caxton.toolchain.files import MAP_SIZE, read_bounded, read_output, write_whole
 from caxton.toolchain.language import Task
 from caxton.toolchain.machine import Machine
+from caxton.toolchain.optimize import find_wasm_opt
+from caxton.toolchain.optimize import optimize as optimize_module
 from caxton.toolchain.places import project_cache
 from caxton.toolchain.project import Project, load_project
-
-OUTPUT_SIZE: Final = 512 << 20
-"""Bytes that a compiler's module may have. Whether an agent may be so large is for the host's limits to say."""
-
-_MAGIC: Final = b"\0asm"
+from caxton.toolchain.sections import is_core, is_debug, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ def build(
     project = load_project(folder)
     machine = machine or Machine()
     tools = project.language.find(machine, project.folder)
+    optimizer = find_wasm_opt(machine) if optimize and not project.language.makes_components else None
     cache = project_cache(project.folder, project.language.name)
     aside = Path(tempfile.mkdtemp(prefix="caxton-build-"))
     try:
@@ -85,8 +83,9 @@ def build(
             machine=machine,
         )
         project.language.build(task, tools)
-        data = _read(task.output, project.language.title)
+        data = read_output(task.output, f"the {project.language.title} toolchain")
         compiled = len(data)
+        data = _finished(task, data, optimizer)
         target = module or project.module
         source_map = _place_map(task, target)
         write_whole(target, data)
@@ -95,26 +94,29 @@ def build(
     return Built(project, target, source_map, tools.version, compiled, len(data), time.monotonic() - began)
 
 
-def _read(output: Path, title: str) -> bytes:
-    """What the compiler has left, if it is a module."""
-    what = f"the {title} toolchain"
-    try:
-        with open(output, "rb") as file:
-            data = file.read(OUTPUT_SIZE + 1)
-    except OSError:
-        raise failed(what, "has written no module") from None
-    if len(data) > OUTPUT_SIZE:
-        raise failed(what, f"has written a module of more than {OUTPUT_SIZE >> 20} MiB")
-    if not data.startswith(_MAGIC):
-        raise failed(what, "has written something that is no WebAssembly")
-    return data
+def _finished(task: Task, data: bytes, optimizer: tuple[str, ...] | None) -> bytes:
+    """The module as it is handed on: without debug information if none is wanted, and optimised.
+
+    Components stay as they are: their toolchains have options of their own for both.
+    """
+    if not is_core(data):
+        return data
+    if not task.debug:
+        data = without(data, is_debug)
+    if optimizer is None or task.optimize is None:
+        return data
+    place = task.aside.parent / "optimizing"
+    place.mkdir()
+    source_map = task.source_map if task.debug and task.source_map.is_file() else None
+    return optimize_module(optimizer, data, task.optimize, place, debug=task.debug, source_map=source_map)
 
 
 def _place_map(task: Task, target: Path) -> Path | None:
     """Puts the source map beside the module; without one, an older one goes: it would tell of other lines."""
     place = target.with_name(target.name + ".map")
     if task.debug and task.source_map.is_file():
-        write_whole(place, task.source_map.read_bytes())
+        write_whole(place, read_bounded(task.source_map, MAP_SIZE, "the source map"))
         return place
-    place.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        place.unlink()
     return None

@@ -11,9 +11,19 @@ from typing import Final
 
 from caxton.errors import HostError
 from caxton.text import safe_name
+from caxton.toolchain.errors import failed
 
 MOST: Final = 20_000
 """Files and folders that are looked at when sources are sought."""
+
+
+OUTPUT_SIZE: Final = 512 << 20
+"""Bytes that a compiler's module may have. Whether an agent may be so large is for the host's limits to say."""
+
+_MAGIC: Final = b"\0asm"
+
+MAP_SIZE: Final = 64 << 20
+"""Bytes that a source map may have."""
 
 
 def beside(place: Path) -> Path:
@@ -78,3 +88,31 @@ def _walk(folder: Path, skipped: frozenset[str]) -> Iterator[Path]:
         for name in files:
             if not name.startswith("."):
                 yield Path(root, name)
+
+
+def read_output(path: Path, what: str) -> bytes:
+    """The module that ``what`` (a toolchain) has left at a path.
+
+    Raises:
+        ToolchainError: ``toolchain.failed``, it has left none, or one of more than 512 MiB.
+    """
+    data = read_bounded(path, OUTPUT_SIZE, what)
+    if not data.startswith(_MAGIC):
+        raise failed(what, "has written something that is no WebAssembly")
+    return data
+
+
+def read_bounded(path: Path, most: int, what: str) -> bytes:
+    """A file that ``what`` has left.
+
+    Raises:
+        ToolchainError: ``toolchain.failed``, there is none, or one of more than ``most`` bytes.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(most + 1)
+    except OSError:
+        raise failed(what, "has written no file") from None
+    if len(data) > most:
+        raise failed(what, f"has written more than {most >> 20} MiB")
+    return data

@@ -122,6 +122,9 @@ class Language(ABC):
     sdk: ClassVar[Mapping[str, str]] = NOTHING
     """What ``caxton new`` copies: a file or folder of ``sdk/``, and the place that it gets in the project."""
 
+    makes_components: ClassVar[bool] = False
+    """Whether its modules are components, which wasm-opt does not read: then ``task.optimize`` is all there is."""
+
     @abstractmethod
     def find(self, machine: Machine, project: Path | None = None) -> Tools:
         """The toolchain.
