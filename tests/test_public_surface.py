@@ -16,7 +16,8 @@ import caxton.testing
 NAMES: Final = """
     AgentError AgentFailed AgentRef AgentStatistics CaxtonError DeadLetter Debug Envelope Frame FsSettings Grants Host
     HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError
-    ModuleError Performative ProtocolError Reply Restart Rule ToolError ToolSettings TrapError Usage __version__
+    ModuleError Performative Profile ProtocolError Recorder Reply Restart Rule ToolError ToolSettings TrapError Usage
+    __version__
 """.split()
 TESTING: Final = """
     DRIVER ECHO UPPER ManualClock ManualTimer Result ResultOf Step act call driver perform program results settle
@@ -24,7 +25,7 @@ TESTING: Final = """
 
 METHODS: Final = {
     "Host": "add_server agent agents approvals dead_letters from_config spawn statistics stub tool",
-    "AgentRef": "ask name statistics stop stream tell trace",
+    "AgentRef": "ask name profile statistics stop stream tell trace",
     "CaxtonError": "as_json group retryable",
 }
 
@@ -88,7 +89,7 @@ def test_every_error_is_a_caxton_error() -> None:
 def test_what_is_awaited() -> None:
     """Whatever may take time is a coroutine; the rest answers at once. There are no synchronous twins."""
     assert ["spawn"] == [name for name, member in _members(caxton.Host) if inspect.iscoroutinefunction(member)]
-    assert ["ask", "stop", "tell"] == sorted(
+    assert ["ask", "profile", "stop", "tell"] == sorted(
         name for name, member in _members(caxton.AgentRef) if inspect.iscoroutinefunction(member)
     )
     assert inspect.isasyncgenfunction(caxton.AgentRef.stream)

@@ -29,6 +29,7 @@ from caxton.errors import (
     TrapError,
 )
 from caxton.host.debugging import Debug
+from caxton.host.profiling import Profile, Recorder
 from caxton.host.reference import AgentRef, Reply
 from caxton.host.runtime import Host
 from caxton.host.statistics import AgentStatistics, HostStatistics
@@ -62,7 +63,9 @@ __all__ = [
     "MessagingError",
     "ModuleError",
     "Performative",
+    "Profile",
     "ProtocolError",
+    "Recorder",
     "Reply",
     "Restart",
     "Rule",

@@ -42,6 +42,7 @@ STRUCTS: Final = {
     "wasm_byte_vec_t": "wasm_byte_vec_t",
     "wasm_frame_vec_t": "wasm_frame_vec_t",
     "wasm_valtype_vec_t": "wasm_valtype_vec_t",
+    "wasmtime_guestprofiler_modules_t": "wasmtime_guestprofiler_modules",
 }
 
 
@@ -108,7 +109,7 @@ def test_alternatives_of_unions(types: tuple[str, str], names: tuple[str, ...]) 
         assert native.ffi.sizeof(field.type) == getattr(theirs, their_name).size
 
 
-@pytest.mark.parametrize("name", ["cx_slot_t", "cx_program_t", "cx_import_t"])
+@pytest.mark.parametrize("name", ["cx_slot_t", "cx_program_t", "cx_profile_t", "cx_import_t"])
 def test_the_compiler_agrees_with_cffi(tmp_path: Path, name: str) -> None:
     """cffi computes layouts itself: of the structs that both sides read, they are those that a C compiler gives."""
     fields = [field for field, _ in native.ffi.typeof(name).fields]

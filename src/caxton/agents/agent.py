@@ -10,7 +10,7 @@ One message at a time. Control (``stop``) does not go through the mailbox.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from caxton.agents.commit import commit
 from caxton.agents.delivery import Delivery
@@ -41,6 +41,7 @@ class Agent(Driver):
     __slots__ = (
         "_instantiate",
         "_message_limit",
+        "_renewing",
         "_round",
         "_scheduled",
         "_supervise",
@@ -48,6 +49,8 @@ class Agent(Driver):
         "mailbox",
         "on_ended",
         "on_started",
+        "origin",
+        "recorded",
     )
 
     def __init__(
@@ -71,6 +74,9 @@ class Agent(Driver):
         self._message_limit = int(spec.limits.message)
         self._round = 0
         self._scheduled = False
+        self._renewing = False
+        self.recorded = False  # by a profiler
+        self.origin: tuple[Any, frozenset[str], str] = (b"", frozenset(), "")  # its module: source, features, SHA-256
 
     # ---- from outside ---------------------------------------------------------------------------------------------
 
@@ -135,6 +141,25 @@ class Agent(Driver):
         elif self.mailbox is not None and self.mailbox.remove(delivery):
             self.world.router.dead_letter(delivery.envelope, self.name, "ask.timeout")
 
+    def renew(self, instantiate: Callable[[], Guest]) -> Callable[[], Guest]:
+        """From now on instances are made so, and the present one is replaced as soon as no turn is under way: what is
+        in its memory is lost; state, timers and mailbox stay. Answers how they were made before.
+
+        Raises:
+            AgentError: ``agent.stopped``.
+        """
+        if self.ended or self._stopping is not None:
+            raise AgentError("agent.stopped", f"{self.name} has stopped")
+        before, self._instantiate = self._instantiate, instantiate
+        self._renewing = True
+        if self.state is _IDLE:
+            self._idle()
+        return before
+
+    def instantiate_by(self, instantiate: Callable[[], Guest]) -> None:
+        """The next instances are made so; the present one stays."""
+        self._instantiate = instantiate
+
     @property
     def memory(self) -> int:
         """Bytes of the instance's linear memory."""
@@ -149,6 +174,7 @@ class Agent(Driver):
 
     def _begin_start(self) -> None:
         self.state = State.STARTING
+        self._renewing = False
         self.born = self.world.clock.monotonic()
         turn = self._new_turn(None)
         try:
@@ -221,6 +247,10 @@ class Agent(Driver):
     def _idle(self) -> None:
         if self._stopping is not None:
             self._end(State.STOPPED, self._stopping)
+            return
+        if self._renewing:
+            self._drop_instance()
+            self._start_again()
             return
         self.state = _IDLE
         if self.mailbox and not self._scheduled:

@@ -27,7 +27,8 @@ _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Job:
     """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON;
-    ``config`` is the file that has the tools; ``trace_calls``: host calls are shown."""
+    ``config`` is the file that has the tools; ``trace_calls``: host calls are shown;
+    ``profile``, ``flamegraph``: the files for a profile."""
 
     module: Path
     messages: Sequence[bytes]
@@ -40,6 +41,8 @@ class Job:
     json: bool
     config: Path | None = None
     trace_calls: bool = False
+    profile: Path | None = None
+    flamegraph: Path | None = None
 
 
 def invalid(message: str) -> HostError:

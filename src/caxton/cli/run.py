@@ -21,12 +21,19 @@ def run(job: Job) -> int:
     """Runs the job; answers the exit status, which is that of the first failure."""
     watch = Watch(job)
     try:
-        return interrupts.run(_run(job, watch))
+        return interrupts.run(_watched(job, watch))
     except CaxtonError as error:
         output.complain(error, "run", job.module)
         if job.json:
             output.put_json(output.failure(error.code, error.message, error) | watch.found())
         return exit_status(error.code)
+
+
+async def _watched(job: Job, watch: Watch) -> int:
+    try:
+        return await _run(job, watch)
+    finally:
+        await watch.finish()
 
 
 async def _run(job: Job, watch: Watch) -> int:

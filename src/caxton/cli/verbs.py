@@ -57,6 +57,12 @@ def run(
     trace_calls: Annotated[
         bool, typer.Option("--trace-calls", help="Show every host call: arguments, answer, fuel.")
     ] = False,
+    profile: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write where it spends its time, for profiler.firefox.com.")
+    ] = None,
+    flamegraph: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write where it spends its time, as a picture (SVG).")
+    ] = None,
     json: json_option = False,
 ) -> Work:
     """Run one agent: deliver messages to it in turn, and print its responses.
@@ -81,6 +87,8 @@ def run(
         json=json,
         config=None if config is None else options.path(config, "--config"),
         trace_calls=trace_calls,
+        profile=None if profile is None else options.path(profile, "--profile"),
+        flamegraph=None if flamegraph is None else options.path(flamegraph, "--flamegraph"),
     )
     return functools.partial(work, job)
 

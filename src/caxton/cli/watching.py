@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from caxton.agents.tracing import HostCall
 from caxton.cli import output
 from caxton.cli.options import Job
+from caxton.errors import HostError
 from caxton.host.debugging import Debug
+from caxton.host.profiling import Recorder
 from caxton.host.tracing import MOST_CALLS
+from caxton.text import safe_name
 
 
 class Watch:
     """Watches the agent of one job.
 
     With ``--trace-calls`` a host call is a line on standard error, or, with ``--json``, an item of ``calls`` in the
-    next object.
+    next object. Files are opened before the agent runs, so that a wrong path costs nothing.
+
+    Raises:
+        HostError: ``storage.failed``, a file cannot be written to.
     """
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._calls: deque[HostCall] = deque(maxlen=MOST_CALLS)
         self._lost = 0
+        self._files = {path: _opened(path) for path in (job.profile, job.flamegraph) if path is not None}
+        self._recorder = Recorder() if job.profile or job.flamegraph else None
 
     def debug(self) -> Debug:
         """What the agent is to be spawned with."""
-        return Debug(trace=self._take if self._job.trace_calls else None)
+        return Debug(trace=self._take if self._job.trace_calls else None, profile=self._recorder)
+
+    async def finish(self) -> None:
+        """The agent has run: writes the profile.
+
+        Raises:
+            HostError: ``storage.failed``.
+        """
+        if self._recorder is None or not self._recorder.has_begun:
+            return
+        found = await self._recorder.finish()
+        if not found.samples:
+            output.remark("caxton: warning: the profile is empty: the agent computed for less than a millisecond")
+        if not found.complete:
+            output.remark("caxton: warning: the profile has only its beginning: there was more than is kept")
+        if self._job.profile is not None:
+            self._write(self._job.profile, found.data)
+        if self._job.flamegraph is not None:
+            self._write(self._job.flamegraph, (await asyncio.to_thread(found.flamegraph)).encode())
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            with self._files[path] as file:
+                file.write(data)
+        except OSError as error:
+            raise _unwritable(path, error) from None
 
     def _take(self, call: HostCall) -> None:
         if not self._job.json:
@@ -44,3 +79,15 @@ class Watch:
             calls.append(self._calls.popleft().as_json())
         lost, self._lost = self._lost, 0
         return {"calls": calls, "calls_lost": lost}
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("wb")
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> HostError:
+    why = getattr(error, "strerror", None) or str(error)
+    return HostError("storage.failed", f"{safe_name(str(path))}: {why}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caxton.agents.tracing import TraceSink
+from caxton.host.loading import UNWATCHED, Watched
+from caxton.host.profiling import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +15,16 @@ class Debug:
 
     Attributes:
         trace: is told of every host call, those of turn 0 included. On any thread; it must be quick.
+        profile: records where the agent spends its time, until its ``finish``.
     """
 
     trace: TraceSink | None = None
+    profile: Recorder | None = None
+
+    @property
+    def watched(self) -> Watched:
+        """What instances must be made for."""
+        return UNWATCHED if self.profile is None else Watched(profiled=True)
 
 
 NOTHING = Debug()

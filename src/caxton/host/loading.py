@@ -9,8 +9,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from caxton.agents.spec import Limits
 from caxton.errors import HostError, ModuleError
@@ -31,6 +32,15 @@ _COMPILERS: Final = max(1, min(4, os.cpu_count() or 1))
 """Children that compile at once: each may take all the memory that compiling is allowed."""
 
 _THREADS: Final = 8
+
+
+class Watched(NamedTuple):
+    """What is to be seen of a module's instances: where they spend their time."""
+
+    profiled: bool = False
+
+
+UNWATCHED: Final = Watched()
 Child = TypeVar("Child", Compilation, LineReading)
 _Key: TypeAlias = tuple[object, ...]
 
@@ -115,14 +125,25 @@ class Loader:
                 return found
         return await self._load_once(source, features, limits, warm=False)
 
-    async def _load_once(self, source: Source, features: frozenset[str], limits: Limits, *, warm: bool) -> Module:
-        key = (warm, *self._key(source, features, limits))
+    async def load_watched(self, source: Source, features: frozenset[str], limits: Limits, watched: Watched) -> Module:
+        """The module, compiled so that its instances can be looked into; cold, as it is.
+
+        Raises:
+            ModuleError: as for ``load``.
+        """
+        return await self._load_once(source, features, limits, warm=False, watched=watched)
+
+    async def _load_once(
+        self, source: Source, features: frozenset[str], limits: Limits, *, warm: bool, watched: Watched = UNWATCHED
+    ) -> Module:
+        key: _Key = (warm, *self._key(source, features, limits))
+        key = key if watched == UNWATCHED else (*key, watched)
         found = self._kept.get(key)
         if found is not None and not (warm and found.facts.warmth.wants_more_than(limits.fuel)):
             return found
         task = self._loading.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._load(key, source, features, limits))
+            task = asyncio.get_running_loop().create_task(self._load(key, source, features, limits, watched))
             self._loading[key] = task
             task.add_done_callback(lambda done: self._loaded(key, done))
         self._waiting[task] = self._waiting.get(task, 0) + 1
@@ -174,12 +195,16 @@ class Loader:
         if module is not None:
             self._kept_bytes -= _weight(module)
 
-    async def _load(self, key: _Key, source: Source, features: frozenset[str], limits: Limits) -> Module:
+    async def _load(
+        self, key: _Key, source: Source, features: frozenset[str], limits: Limits, watched: Watched
+    ) -> Module:
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._load_here, key, source, features, limits
+            self._pool, self._load_here, key, source, features, limits, watched
         )
 
-    def _load_here(self, key: _Key, source: Source, features: frozenset[str], limits: Limits) -> Module:
+    def _load_here(
+        self, key: _Key, source: Source, features: frozenset[str], limits: Limits, watched: Watched
+    ) -> Module:
         if isinstance(source, bytes):
             data = source
         elif isinstance(source, str) and is_text(source):
@@ -190,7 +215,7 @@ class Loader:
         with self._lock:
             if self._cache is None:
                 self._cache = ModuleCache()
-        settings = default_settings(features, int(limits.memory))
+        settings = replace(default_settings(features, int(limits.memory)), profiled=watched.profiled)
         warm_fuel = limits.fuel if key[0] else 0
         compilation = functools.partial(self._compilation, key, warm_fuel)
         module = load(data, self._cache, settings=settings, compilation=compilation, warm_fuel=warm_fuel)

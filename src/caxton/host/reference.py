@@ -12,7 +12,9 @@ from caxton.agents.delivery import Delivery, Request, Waiter
 from caxton.agents.spec import Cost, Usage
 from caxton.agents.tracing import TraceSink
 from caxton.agents.units import seconds
-from caxton.errors import AgentError, AgentFailed, CaxtonError, MessagingError
+from caxton.agents.units import seconds as seconds_of
+from caxton.errors import AgentError, AgentFailed, CaxtonError, HostError, MessagingError
+from caxton.host.profiling import Profile, profile_running
 from caxton.host.statistics import AgentStatistics, agent_statistics
 from caxton.host.tracing import Trace
 from caxton.messages import NEGATIVE, USER, AgentName, Envelope, Performative
@@ -298,6 +300,22 @@ class AgentRef:
         The block's object gives them (``caxton.HostCall``), the last 10,000 at most.
         """
         return Trace(self._agent, sink)
+
+    async def profile(self, seconds: float, *, restart: bool = False) -> Profile:
+        """Finds out where the agent spends its time, for so many seconds.
+
+        Only an instance that was made for it can be profiled. So the agent gets a new one, as soon as no turn is under
+        way, and what was in the memory of the old one is lost (its state, timers and mailbox are not): ``restart=True``
+        says that this may be. The new instance stays when the profile has been taken.
+
+        Raises:
+            CaxtonError: ``config.invalid`` without ``restart``, or when its module has changed; ``agent.stopped``.
+        """
+        if not restart:
+            raise HostError(
+                "config.invalid", "a profile needs a new instance, whose memory begins anew: say restart=True"
+            )
+        return await profile_running(self._host._loader, self._agent, seconds_of(seconds, "seconds"))
 
     async def stop(self) -> None:
         """Ends the agent, whatever it is doing, and frees everything of it. Its mailbox goes to the dead letters."""

@@ -7,7 +7,7 @@ import functools
 import os
 import random
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +21,7 @@ from caxton.agents.units import count, size
 from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
 from caxton.host.debugging import NOTHING, Debug
-from caxton.host.loading import Loader, Source, check_features, guest_limits
+from caxton.host.loading import UNWATCHED, Loader, Source, check_features, guest_limits
 from caxton.host.logs import LogSink, agent_log, to_logging
 from caxton.host.memory import MemoryBudget
 from caxton.host.reference import AgentRef
@@ -32,7 +32,8 @@ from caxton.host.toolbelt import Toolbelt
 from caxton.host.tooling import Tooling
 from caxton.messages import AgentName, agent_name
 from caxton.routing.router import DeadLetter, Router
-from caxton.sandbox.module import Module
+from caxton.sandbox.core_abi import CoreGuest
+from caxton.sandbox.module import GuestLimits, Module
 from caxton.tools.settings import ToolSettings
 
 if TYPE_CHECKING:
@@ -203,12 +204,17 @@ class Host(Toolbelt):
         wanted = frozenset() if features == () else check_features(features)
         if isinstance(module, bytearray | memoryview):
             module = bytes(module)  # its owner may change it while it is being loaded
-        may_be_warm = self._warm if warm is None else warm
+        if debug.watched != UNWATCHED:
+            seen = await self._loader.load_watched(module, wanted, spec.limits, debug.watched)
+            self._check_running()
+            return await self._start(checked, spec, seen, (module, wanted), debug)
+        # A watcher is to see what initialisation asks the host for.
+        may_be_warm = (self._warm if warm is None else warm) and debug.trace is None
         loaded = self._loader.known(module, wanted, spec.limits, may_be_warm)
         if loaded is None:
             loaded = await self._loader.load(module, wanted, spec.limits, may_be_warm)
             self._check_running()
-        return await self._start(checked, spec, loaded, debug)
+        return await self._start(checked, spec, loaded, (module, wanted), debug)
 
     def _spec(
         self,
@@ -232,18 +238,21 @@ class Host(Toolbelt):
         agent = self.router.get(name)
         return None if agent.ended else agent
 
-    async def _start(self, name: AgentName, spec: Spec, module: Module, debug: Debug) -> AgentRef:
+    async def _start(
+        self, name: AgentName, spec: Spec, module: Module, origin: tuple[Source, frozenset[str]], debug: Debug
+    ) -> AgentRef:
         limits = guest_limits(spec.limits)
         self._budget.admit(module.first_memory, limits.memory)
         agent = Agent(
             name,
             spec,
             self._world,
-            instantiate=functools.partial(module.guest, limits),
+            instantiate=self._instances(name, module, limits, debug),
             scheduler=self._scheduler,
             budget=self._budget,
             supervise=Supervision(spec.restart, self.clock),
         )
+        agent.origin = (*origin, module.sha256)
         if debug.trace is not None:
             agent.trace(debug.trace)
         self.router.add(agent)
@@ -259,6 +268,13 @@ class Host(Toolbelt):
             self.router.remove(agent)
             raise starting.error
         return AgentRef(self, agent)
+
+    def _instances(self, name: AgentName, module: Module, limits: GuestLimits, debug: Debug) -> Callable[[], CoreGuest]:
+        """What makes the agent's instances."""
+        if debug.profile is None:
+            return functools.partial(module.guest, limits)
+        debug.profile.begin(name, module)
+        return functools.partial(debug.profile.guest, limits)
 
     def agent(self, name: str) -> AgentRef:
         """The agent of that name.

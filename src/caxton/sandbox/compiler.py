@@ -288,7 +288,7 @@ def main() -> None:
     _limit_this_process(request["memory"], request["seconds"])
     data = stream.read(request["length"])
     _end_with_parent(stream)
-    settings = engine.Settings(frozenset(request["features"]), request["reservation"])
+    settings = engine.Settings(frozenset(request["features"]), request["reservation"], request["profiled"])
     try:
         facts, code = _TASKS[request["task"]](data, settings, request["warm_fuel"])
         header = {"facts": len(facts), "code": len(code)}
@@ -418,6 +418,7 @@ class _Child:
             "features": sorted(self._settings.features),
             "reservation": self._settings.reservation,
             "warm_fuel": self._warm_fuel,
+            "profiled": self._settings.profiled,
             "memory": self._memory,
             "seconds": self._seconds,
         }

@@ -4,7 +4,7 @@ An engine belongs to the process, not to a host: its pool is address space and m
 only so much. So engines are shared (``shared_engine``), one for each set of settings, made on first use.
 
 Fuel is the only meter: it limits a turn, suspends a guest that runs long, and counts what an agent used. Epochs would
-cost more than they give (docs/adr/0001).
+cost more than they give (docs/adr/0001); only guests that are profiled have them (profiling.py).
 """
 
 from __future__ import annotations
@@ -56,15 +56,18 @@ _log = logging.getLogger("caxton.sandbox")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What compiled code depends on. ``reservation``: bytes of address space behind each linear memory."""
+    """What compiled code depends on. ``reservation``: bytes of address space behind each linear memory; ``profiled``:
+    the code looks at the epoch, so that a profiler can look at the guest."""
 
     features: frozenset[str] = frozenset()
     reservation: int = _RESERVATIONS[0]
+    profiled: bool = False
 
     @property
     def key(self) -> str:
         """The settings as text: part of the name of a cached module."""
-        return f"v2 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}"
+        epochs = " epochs" if self.profiled else ""
+        return f"v2 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}{epochs}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def _configure(settings: Settings, pool: Pool | None, *, probing: bool = False) 
     config = _new_config()
     _features(config, settings.features)
     wasmtime.wasmtime_config_consume_fuel_set(config, True)
+    wasmtime.wasmtime_config_epoch_interruption_set(config, settings.profiled)
     wasmtime.wasmtime_config_cranelift_nan_canonicalization_set(config, True)
     wasmtime.wasmtime_config_max_wasm_stack_set(config, WASM_STACK)
     wasmtime.wasmtime_config_async_stack_size_set(config, _FIBER_STACK)

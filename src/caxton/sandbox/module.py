@@ -179,6 +179,30 @@ class Module:
         """
         check_first(self.facts, limits.memory, limits.table)
 
+    @property
+    def settings(self) -> engine.Settings:
+        """What it was compiled for."""
+        return self._engine.settings
+
+    @property
+    def engine_pointer(self) -> Any:
+        """Wasmtime's engine."""
+        return self._engine.pointer
+
+    @property
+    def pointer(self) -> Any:
+        """Wasmtime's module."""
+        return self._pointer
+
+    def program(self, limits: GuestLimits) -> Any:
+        """What the shim is to know of the module under these limits; one of the caller's own.
+
+        Raises:
+            LimitError: the module's first memory or table is beyond the limits.
+        """
+        self.check_limits(limits)
+        return self._program(limits)
+
     def guest(self, limits: GuestLimits) -> CoreGuest:
         """A new instance, not started yet.
 

@@ -27,6 +27,7 @@ typedef struct wasmtime_module wasmtime_module_t;
 typedef struct wasmtime_pooling_allocation_config wasmtime_pooling_allocation_config_t;
 typedef struct { size_t size; uint8_t *data; } wasm_byte_vec_t;
 typedef struct { size_t size; wasm_frame_t **data; } wasm_frame_vec_t;
+typedef struct { const wasm_byte_vec_t *name; const wasmtime_module_t *module; } wasmtime_guestprofiler_modules_t;
 typedef struct { size_t size; wasm_valtype_t **data; } wasm_valtype_vec_t;
 
 wasm_config_t *wasm_config_new(void);
@@ -34,6 +35,7 @@ void wasm_config_delete(wasm_config_t *);
 wasm_engine_t *wasm_engine_new_with_config(wasm_config_t *);
 void wasm_engine_delete(wasm_engine_t *);
 void wasmtime_config_consume_fuel_set(wasm_config_t *, bool);
+void wasmtime_config_epoch_interruption_set(wasm_config_t *, bool);
 void wasmtime_config_max_wasm_stack_set(wasm_config_t *, size_t);
 void wasmtime_config_async_stack_size_set(wasm_config_t *, size_t);
 void wasmtime_config_wasm_threads_set(wasm_config_t *, bool);
@@ -105,6 +107,12 @@ wasm_valtype_t *wasm_valtype_new(uint8_t);
 void wasm_valtype_vec_new(wasm_valtype_vec_t *, size_t, wasm_valtype_t *const *);
 wasm_functype_t *wasm_functype_new(wasm_valtype_vec_t *, wasm_valtype_vec_t *);
 void wasm_functype_delete(wasm_functype_t *);
+
+void wasmtime_engine_increment_epoch(wasm_engine_t *);
+wasmtime_guestprofiler_t *wasmtime_guestprofiler_new(wasm_engine_t *, const wasm_byte_vec_t *, uint64_t,
+                                                     const wasmtime_guestprofiler_modules_t *, size_t);
+wasmtime_error_t *wasmtime_guestprofiler_finish(wasmtime_guestprofiler_t *, wasm_byte_vec_t *);
+void wasmtime_guestprofiler_delete(wasmtime_guestprofiler_t *);
 
 void wasm_byte_vec_delete(wasm_byte_vec_t *);
 void wasmtime_error_message(const wasmtime_error_t *, wasm_byte_vec_t *);

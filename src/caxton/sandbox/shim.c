@@ -10,6 +10,7 @@
  * has loaded before. */
 #define _POSIX_C_SOURCE 200809L
 #define _DEFAULT_SOURCE
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,11 @@ bool wasmtime_instance_export_get(wasmtime_context_t *, const wasmtime_instance_
 uint8_t *wasmtime_memory_data(const wasmtime_context_t *, const wasmtime_memory_t *);
 size_t wasmtime_memory_data_size(const wasmtime_context_t *, const wasmtime_memory_t *);
 wasmtime_error_t *wasmtime_memory_grow(wasmtime_context_t *, const wasmtime_memory_t *, uint64_t, uint64_t *);
+void wasmtime_store_epoch_deadline_callback(wasmtime_store_t *,
+                                            wasmtime_error_t *(*)(wasmtime_context_t *, void *, uint64_t *, uint8_t *),
+                                            void *, void (*)(void *));
+void wasmtime_context_set_epoch_deadline(wasmtime_context_t *, uint64_t);
+void wasmtime_guestprofiler_sample(wasmtime_guestprofiler_t *, const wasmtime_store_t *, uint64_t);
 typedef void (*async_callback_t)(void *, wasmtime_caller_t *, const wasmtime_val_t *, size_t, wasmtime_val_t *, size_t,
                                  wasm_trap_t **, wasmtime_async_continuation_t *);
 wasmtime_error_t *wasmtime_linker_define_async_func(wasmtime_linker_t *, const char *, size_t, const char *, size_t,
@@ -499,6 +505,35 @@ int cx_run(cx_slot_t *slot, uint32_t slices, uint64_t quantum_ns) {
   }
 }
 
+/* ---- profiles -------------------------------------------------------------------------------------------- */
+
+/* Runs on the guest's fiber when the engine's epoch has moved on: only from here can a guest's stack be sampled. */
+static wasmtime_error_t *on_epoch(wasmtime_context_t *context, void *env, uint64_t *delta, uint8_t *kind) {
+  const cx_slot_t *slot = env;
+  cx_profile_t *profile = slot->program->profile;
+  (void)context;
+  *delta = 1;
+  *kind = 0; /* go on */
+  if (__atomic_exchange_n(&profile->busy, 1, __ATOMIC_ACQUIRE)) return NULL;
+  if (profile->profiler && profile->samples < profile->most_samples && profile->spent_ns < profile->most_ns) {
+    uint64_t began = cx_now_ns();
+    wasmtime_guestprofiler_sample(profile->profiler, slot->store, profile->interval_ns);
+    profile->samples++;
+    profile->spent_ns += cx_now_ns() - began;
+  }
+  __atomic_store_n(&profile->busy, 0, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+/* No sample is taken any more; answers the profiler, for whoever writes it out. */
+wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile) {
+  while (__atomic_exchange_n(&profile->busy, 1, __ATOMIC_ACQUIRE)) sched_yield();
+  wasmtime_guestprofiler_t *profiler = profile->profiler;
+  profile->profiler = NULL;
+  __atomic_store_n(&profile->busy, 0, __ATOMIC_RELEASE);
+  return profiler;
+}
+
 /* ---- the life of an instance ------------------------------------------------------------------------------ */
 
 static void begin(cx_slot_t *slot, uint64_t deadline_ns) {
@@ -526,6 +561,10 @@ cx_slot_t *cx_new(const cx_program_t *program, uint64_t deadline_ns) {
   begin(slot, deadline_ns);
   wasmtime_error_t *error = wasmtime_context_fuel_async_yield_interval(slot->context, program->slice);
   if (error) wasmtime_error_delete(error);
+  if (program->profile) {
+    wasmtime_store_epoch_deadline_callback(slot->store, on_epoch, slot, NULL);
+    wasmtime_context_set_epoch_deadline(slot->context, 1);
+  }
   slot->phase = INSTANTIATE;
   slot->future = wasmtime_instance_pre_instantiate_async(program->pre, slot->context, &slot->instance, &slot->trap,
                                                          &slot->error);

@@ -13,6 +13,7 @@ typedef struct wasmtime_error wasmtime_error_t;
 typedef struct wasmtime_linker wasmtime_linker_t;
 typedef struct wasmtime_instance_pre wasmtime_instance_pre_t;
 typedef struct wasmtime_call_future wasmtime_call_future_t;
+typedef struct wasmtime_guestprofiler wasmtime_guestprofiler_t;
 
 typedef struct { uint64_t store_id; size_t index; } wasmtime_instance_t;
 typedef struct { uint64_t store_id; void *index; } wasmtime_func_t;
@@ -87,6 +88,15 @@ typedef struct {
   uint8_t pairs[3];
 } cx_import_t;
 
+/* A profile being taken. Whoever samples, or ends it, holds `busy`. */
+typedef struct {
+  wasmtime_guestprofiler_t *profiler; /* NULL once it has ended */
+  uint64_t interval_ns;
+  uint64_t samples, most_samples;
+  uint64_t spent_ns, most_ns;         /* time that taking samples took, which grows with the depth of stacks */
+  uint32_t busy;
+} cx_profile_t;
+
 /* Fixed for one module under one set of limits; outlives its instances. Sizes are bytes, fuel is wasmtime's. */
 typedef struct {
   wasm_engine_t *engine;
@@ -102,6 +112,7 @@ typedef struct {
   uint8_t allocator;  /* 0 window, 1 caxton_alloc and caxton_free, 2 malloc and free, 3 none: it gets no message */
   uint8_t has_initialize;
   uint8_t has_init;
+  cx_profile_t *profile; /* NULL unless its engine has epochs */
 } cx_program_t;
 
 /* One instance, and the call that it is in. */
@@ -168,3 +179,4 @@ int cx_charge(cx_slot_t *slot, uint64_t bytes);
 uint64_t cx_fuel_left(const cx_slot_t *slot);
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes);
 void cx_delete(cx_slot_t *slot);
+wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile);
