@@ -143,7 +143,7 @@ def build(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".shim-") as room:
         fresh = Path(room) / target.name
-        said = _compile(compiler.command, compiler.flags, SOURCE, fresh, BUILD_SECONDS)
+        said = _compile(compiler.command, compiler.flags, sorted(SANDBOX.glob("*.c")), fresh, BUILD_SECONDS)
         if said:
             _note(f"{shlex.join(compiler.command)} warns:", said)
         fresh.chmod(0o755)
@@ -175,9 +175,9 @@ def _probe(command: tuple[str, ...]) -> Compiler:
         source.write_text(PROBE, encoding="ascii")
         library = Path(room) / "probe.so"
         try:
-            _compile(command, hardened, source, library, PROBE_SECONDS)
+            _compile(command, hardened, [source], library, PROBE_SECONDS)
         except ShimError:
-            _compile(command, essential, source, library, PROBE_SECONDS)
+            _compile(command, essential, [source], library, PROBE_SECONDS)
             return Compiler(command, essential)
     return Compiler(command, hardened)
 
@@ -204,11 +204,11 @@ def _linker_hardening() -> tuple[str, ...]:
     return () if sys.platform == "darwin" else ELF_HARDENING
 
 
-def _compile(command: tuple[str, ...], flags: tuple[str, ...], source: Path, target: Path, seconds: int) -> str:
+def _compile(command: tuple[str, ...], flags: tuple[str, ...], made_of: list[Path], target: Path, seconds: int) -> str:
     """Run one compilation and return what it printed; raises ShimError when no library comes of it."""
     try:
         done = subprocess.run(
-            [*command, *flags, "-o", str(target), str(source)],
+            [*command, *flags, "-o", str(target), *map(str, made_of)],
             env={"ZIG_GLOBAL_CACHE_DIR": _zig_cache().name, **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -224,7 +224,7 @@ def _compile(command: tuple[str, ...], flags: tuple[str, ...], source: Path, tar
         raise ShimError(f"gave no answer within {seconds} s") from error
     said = done.stdout.strip()
     if done.returncode != 0 or not target.is_file():
-        raise ShimError(f"{shlex.join(command)} failed on {source} (exit {done.returncode})\n{said}")
+        raise ShimError(f"{shlex.join(command)} failed on {made_of[0]} (exit {done.returncode})\n{said}")
     return said
 
 

@@ -24,7 +24,8 @@ from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.compiler import Compilation, Facts, compile_here
 from caxton.sandbox.core_abi import CoreGuest
 from caxton.sandbox.engine import Settings
-from caxton.sandbox.module import GuestLimits, Module, load
+from caxton.sandbox.limits import GuestLimits
+from caxton.sandbox.module import Module, load
 
 T = TypeVar("T")
 Given: TypeAlias = Source | bytearray | memoryview
@@ -286,7 +287,9 @@ def guest_limits(
 
 def module_of(text: str | bytes) -> Module:
     """A module, through the user's cache."""
-    return load(text.encode() if isinstance(text, str) else text, ModuleCache())
+    made = load(text.encode() if isinstance(text, str) else text, ModuleCache())
+    assert isinstance(made, Module)
+    return made
 
 
 class _Here(Compilation):
@@ -303,7 +306,9 @@ def warmed(text: str | bytes, fuel: int = 10**10) -> Module:
     def here(data: bytes, settings: Settings) -> Compilation:
         return _Here(data, settings, warm_fuel=fuel)
 
-    return load(data, ModuleCache(), compilation=here, warm_fuel=fuel)
+    made = load(data, ModuleCache(), compilation=here, warm_fuel=fuel)
+    assert isinstance(made, Module)
+    return made
 
 
 def refusal(source: str | bytes) -> caxton.CaxtonError:

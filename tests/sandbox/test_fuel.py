@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 import caxton
-from caxton.sandbox.module import SLICE
+from caxton.sandbox.limits import SLICE
 from tests.sandbox.guests import BUMP, Box, agent, i32, imports, number
 
 # Counts down from the message's number.

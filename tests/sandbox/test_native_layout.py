@@ -26,6 +26,9 @@ from caxton.sandbox.freeze import state
 SOURCES: Final = Path(native.__file__).parent
 SHIM_H: Final = (SOURCES / "shim.h").read_text()
 SHIM_C: Final = (SOURCES / "shim.c").read_text()
+PRIVATE_H: Final = (SOURCES / "shim_private.h").read_text()
+COMPONENT_C: Final = (SOURCES / "shim_component.c").read_text()
+PYTHON: Final = native._WASMTIME_API + native._COMPONENT_API
 DECLARED: Final = SHIM_H.partition("/* [wasmtime] */")[2].partition("/* [/wasmtime] */")[0]
 
 # Our name for a struct, and the binding's where it is another one.
@@ -43,16 +46,27 @@ STRUCTS: Final = {
     "wasm_frame_vec_t": "wasm_frame_vec_t",
     "wasm_valtype_vec_t": "wasm_valtype_vec_t",
     "wasmtime_guestprofiler_modules_t": "wasmtime_guestprofiler_modules",
+    "wasmtime_component_instance_t": "wasmtime_component_instance",
+    "wasmtime_component_func_t": "wasmtime_component_func",
+    "wasmtime_component_vallist_t": "wasmtime_component_vallist",
+    "wasmtime_component_valrecord_t": "wasmtime_component_valrecord",
+    "wasmtime_component_valtuple_t": "wasmtime_component_valtuple",
+    "wasmtime_component_valvariant_t": "wasmtime_component_valvariant",
+    "wasmtime_component_valresult_t": "wasmtime_component_valresult",
+    "wasmtime_component_val_t": "wasmtime_component_val",
+    "wasmtime_component_valrecord_entry_t": "wasmtime_component_valrecord_entry",
+    "wasmtime_component_valtype_t": "wasmtime_component_valtype_t",
+    "wasmtime_component_item_t": "wasmtime_component_item_t",
 }
+NAMED_BEFORE: Final = {"wasmtime_component_val_t", "wasmtime_component_valrecord_entry_t"}
+"""Structs that are declared by a name before what is in them."""
 
 
 def test_every_declared_struct_is_compared() -> None:
     """A struct that is added to the declarations must be added here."""
-    declared = set(re.findall(r"\}\s*(\w+);", DECLARED)) | set(
-        re.findall(r"typedef struct \{[^}]*\} (\w+);", native._WASMTIME_API)
-    )
+    declared = set(re.findall(r"\}\s*(\w+);", DECLARED)) | set(re.findall(r"\}\s*(\w+);", PYTHON))
     inner = {name for name in declared if not name.endswith("_t")}
-    assert declared - inner == set(STRUCTS)
+    assert (declared - inner) | NAMED_BEFORE == set(STRUCTS)
     assert inner <= {"of", "outer"}
 
 
@@ -75,6 +89,12 @@ def their_leaves(theirs: Any, base: int = 0) -> list[tuple[int, int]]:
     return found
 
 
+def has_union(ours: Any) -> bool:
+    if ours.kind not in ("struct", "union"):
+        return False
+    return ours.kind == "union" or any(has_union(field.type) for _, field in ours.fields)
+
+
 @pytest.mark.parametrize(("ours", "theirs"), STRUCTS.items(), ids=STRUCTS.keys())
 def test_size_and_offsets(ours: str, theirs: str) -> None:
     """The size, the alignment, and where each field lies; where we declare fewer alternatives of a union, those."""
@@ -82,7 +102,7 @@ def test_size_and_offsets(ours: str, theirs: str) -> None:
     assert native.ffi.sizeof(our_type) == ctypes.sizeof(their_type)
     assert native.ffi.alignof(our_type) == ctypes.alignment(their_type)
     our_leaves = leaves(our_type)
-    if "union" in (field.type.kind for _, field in our_type.fields):
+    if has_union(our_type):
         assert set(our_leaves) <= set(their_leaves(their_type))
     else:
         assert our_leaves == their_leaves(their_type)
@@ -91,6 +111,21 @@ def test_size_and_offsets(ours: str, theirs: str) -> None:
 UNIONS: Final = {
     ("wasmtime_extern_t", "wasmtime_extern_union"): ("func", "global", "table", "memory"),
     ("wasmtime_val_t", "wasmtime_valunion"): ("i32", "i64", "f64", "funcref", "v128"),
+    ("wasmtime_component_val_t", "wasmtime_component_valunion"): (
+        "boolean",
+        "u8",
+        "u32",
+        "u64",
+        "string",
+        "list",
+        "record",
+        "tuple",
+        "variant",
+        "enumeration",
+        "option",
+        "result",
+        "resource",
+    ),
 }
 
 
@@ -109,7 +144,10 @@ def test_alternatives_of_unions(types: tuple[str, str], names: tuple[str, ...]) 
         assert native.ffi.sizeof(field.type) == getattr(theirs, their_name).size
 
 
-@pytest.mark.parametrize("name", ["cx_slot_t", "cx_program_t", "cx_profile_t", "cx_import_t"])
+@pytest.mark.parametrize(
+    "name",
+    ["cx_slot_t", "cx_program_t", "cx_profile_t", "cx_import_t", "cx_part_t", "cx_origin_t", "cx_component_import_t"],
+)
 def test_the_compiler_agrees_with_cffi(tmp_path: Path, name: str) -> None:
     """cffi computes layouts itself: of the structs that both sides read, they are those that a C compiler gives."""
     fields = [field for field, _ in native.ffi.typeof(name).fields]
@@ -133,10 +171,10 @@ def test_the_compiler_agrees_with_cffi(tmp_path: Path, name: str) -> None:
     assert found[0] == native.ffi.sizeof(name)
 
 
-def functions_in_c() -> dict[str, Any]:
-    """The functions that shim.c declares of Wasmtime's, as cffi reads them."""
-    block = SHIM_C.partition("/* Wasmtime's C API, as far as this file calls it. */")[2].partition("enum {")[0]
-    assert "wasmtime_store_new" in block
+def functions_in_c(source: str = SHIM_C) -> dict[str, Any]:
+    """The functions that a C source of the shim declares of Wasmtime's, as cffi reads them."""
+    block = source.partition("/* Wasmtime's C API, as far as this file calls it. */")[2].partition("enum {")[0]
+    assert "wasmtime_error_delete" in block
     ffi = FFI()
     ffi.cdef(
         re.sub(r"/\*.*?\*/", "", DECLARED, flags=re.DOTALL) + "typedef struct { size_t size; char *data; } ignored;"
@@ -148,7 +186,7 @@ def functions_in_c() -> dict[str, Any]:
 
 def functions_in_python() -> dict[str, Any]:
     """The functions that native.py declares."""
-    names = re.findall(r"\b(wasm\w+)\(", native._WASMTIME_API)
+    names = re.findall(r"\b(wasm\w+)\(", PYTHON)
     assert len(names) > 50
     return {name: native.ffi.typeof(getattr(native.wasmtime, name)) for name in names}
 
@@ -163,10 +201,11 @@ def same(ours: Any, theirs: Any) -> bool:
     return ctypes.sizeof(theirs) == native.ffi.sizeof(number) and issubclass(theirs, ctypes._SimpleCData)
 
 
-@pytest.mark.parametrize("source", ["shim.c", "native.py"])
+@pytest.mark.parametrize("source", ["shim.c", "shim_component.c", "native.py"])
 def test_signatures(source: str) -> None:
     """Every function is there, with as many arguments, each of the right size and kind, and the right result."""
-    found = functions_in_c() if source == "shim.c" else functions_in_python()
+    sources = {"shim.c": SHIM_C, "shim_component.c": COMPONENT_C}
+    found = functions_in_c(sources[source]) if source in sources else functions_in_python()
     for name, ours in found.items():
         theirs = getattr(_bindings, f"_{name}")
         assert len(ours.args) == len(theirs.argtypes), name
@@ -176,7 +215,7 @@ def test_signatures(source: str) -> None:
 
 def test_both_sides_declare_the_same() -> None:
     """Where the shim's source and Python declare the same function, they agree."""
-    ours, python = functions_in_c(), functions_in_python()
+    ours, python = functions_in_c() | functions_in_c(COMPONENT_C), functions_in_python()
     for name in ours.keys() & python.keys():
         assert ours[name].cname == python[name].cname, name
 
@@ -225,7 +264,8 @@ def test_faults_are_those_of_traps() -> None:
     assert {number: code for number, (code, _) in traps._FAULTS.items()} == {
         header[name]: code for name, code in meanings.items()
     }
-    elsewhere = {"CX_FAULT_NONE", "CX_FAULT_TRAP", "CX_FAULT_EXIT", "CX_FAULT_HOST"}
+    assert header["CX_FAULT_NOT_TEXT"] == traps.FAULT_NOT_TEXT
+    elsewhere = {"CX_FAULT_NONE", "CX_FAULT_TRAP", "CX_FAULT_EXIT", "CX_FAULT_HOST", "CX_FAULT_NOT_TEXT"}
     assert set(header) == set(meanings) | elsewhere
 
 
@@ -249,8 +289,8 @@ def test_trap_codes_are_wasmtimes() -> None:
     codes = {item.value: item.name.removeprefix("WASMTIME_TRAP_CODE_") for item in _bindings.wasmtime_trap_code_enum}
     assert {codes[number]: code for number, (code, _) in traps._TRAPS.items()} == meanings
     assert codes[traps.UNREACHABLE] == "UNREACHABLE_CODE_REACHED"
-    assert f"#define UNREACHABLE {traps.UNREACHABLE}\n" in SHIM_C
-    assert f"#define OUT_OF_FUEL {next(n for n, name in codes.items() if name == 'OUT_OF_FUEL')}\n" in SHIM_C
+    assert f"#define UNREACHABLE {traps.UNREACHABLE}\n" in PRIVATE_H
+    assert f"#define OUT_OF_FUEL {next(n for n, name in codes.items() if name == 'OUT_OF_FUEL')}\n" in PRIVATE_H
 
 
 def test_kinds_are_wasmtimes() -> None:

@@ -26,6 +26,8 @@ from caxton.messages import TIMER, AgentName, Performative
 
 _INFORM: Final = Performative.INFORM  # until Python 3.12 the name after the dot is looked up by a function
 _IDLE: Final = State.IDLE
+_UNSEEN: Final = frozenset({"limit.message-size", "envelope.invalid"})
+"""How a job fails whose message the guest was not given."""
 
 
 class Supervisor(Protocol):
@@ -267,7 +269,7 @@ class Agent(Driver):
         found = self._guest.fault()
         if isinstance(found, int):
             self._exited(found)
-        elif found.code == "limit.message-size" and self._turn is not None and self._turn.delivery is not None:
+        elif found.code in _UNSEEN and self._turn is not None and self._turn.delivery is not None:
             self._refused(found, self._turn, self._turn.delivery)
         else:
             self._failed(found)

@@ -140,7 +140,7 @@ class Driver(ABC):
 
     def _first_slice(self, guest: Guest, turn: Turn, delivery: Delivery, began: float) -> int:
         """Fuel is no promise of time: one bulk instruction runs whole. Who was slow goes to the workers for a while."""
-        status = guest.deliver(delivery.payload, self._deadline_ns(turn.deadline))
+        status = guest.deliver(delivery.payload, self._deadline_ns(turn.deadline), delivery)
         if self._monotonic() - began > SLOW_SLICE:
             self._slow = SLOW_TURNS
         return status

@@ -42,8 +42,9 @@ class Guest(Protocol):
         Answers a status.
         """
 
-    def deliver(self, payload: bytes, deadline_ns: int) -> int:
-        """Begins a turn. ``deadline_ns`` is the monotonic clock's. Answers a status."""
+    def deliver(self, payload: bytes, deadline_ns: int, message: Addressed | None = None) -> int:
+        """Begins a turn. ``deadline_ns`` is the monotonic clock's; ``message`` has the envelope, for who asks. Answers
+        a status."""
 
     def run(self, slices: int, quantum_ns: int) -> int:
         """Goes on for so many slices of fuel, or so long. Answers a status."""
@@ -94,6 +95,14 @@ class Guest(Protocol):
 
     def close(self) -> None:
         """Frees everything, whatever the guest is doing. Not while another thread is inside ``run``."""
+
+
+class Addressed(Protocol):
+    """What has an envelope, which is perhaps written only when somebody asks for it."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The envelope."""
 
 
 class Services(Protocol):

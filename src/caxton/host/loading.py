@@ -20,7 +20,8 @@ from caxton.sandbox.companions import companion_lines
 from caxton.sandbox.compiler import Compilation, LineReading
 from caxton.sandbox.engine import FEATURES, Settings, default_settings
 from caxton.sandbox.files import check_size, read_module
-from caxton.sandbox.module import GuestLimits, Module, load
+from caxton.sandbox.limits import GuestLimits
+from caxton.sandbox.module import AnyModule, load
 from caxton.text import safe_name
 
 Source: TypeAlias = str | bytes | os.PathLike[str]
@@ -77,10 +78,10 @@ class Loader:
         self._cache = cache
         self._seeded = seeded
         self._own_clock = own_clock
-        self._kept: OrderedDict[_Key, Module] = OrderedDict()
+        self._kept: OrderedDict[_Key, AnyModule] = OrderedDict()
         self._kept_bytes = 0
-        self._loading: dict[_Key, asyncio.Task[Module]] = {}
-        self._waiting: dict[asyncio.Task[Module], int] = {}
+        self._loading: dict[_Key, asyncio.Task[AnyModule]] = {}
+        self._waiting: dict[asyncio.Task[AnyModule], int] = {}
         self._by_key: dict[_Key, Compilation | LineReading] = {}
         self._compiling = threading.Semaphore(_COMPILERS)
         self._running: weakref.WeakSet[Compilation | LineReading] = weakref.WeakSet()
@@ -88,7 +89,7 @@ class Loader:
         self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="caxton-loader")
 
-    def known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> Module | None:
+    def known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> AnyModule | None:
         """The module, if it has been loaded before."""
         key = self._key(source, features, limits)
         if warm:
@@ -99,7 +100,7 @@ class Loader:
                 return found
         return self._kept.get((False, *key))
 
-    def _is_fair(self, module: Module, limits: Limits) -> bool:
+    def _is_fair(self, module: AnyModule, limits: Limits) -> bool:
         """Whether a warm start brings an agent where a cold one would have."""
         warmth = module.facts.warmth
         if not warmth.is_warm:
@@ -113,7 +114,7 @@ class Loader:
         """Whether a module is being loaded."""
         return bool(self._loading)
 
-    async def load(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> Module:
+    async def load(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> AnyModule:
         """The module, ``warm`` where that may be.
 
         Raises:
@@ -125,7 +126,9 @@ class Loader:
                 return found
         return await self._load_once(source, features, limits, warm=False)
 
-    async def load_watched(self, source: Source, features: frozenset[str], limits: Limits, watched: Watched) -> Module:
+    async def load_watched(
+        self, source: Source, features: frozenset[str], limits: Limits, watched: Watched
+    ) -> AnyModule:
         """The module, compiled so that its instances can be looked into; cold, as it is.
 
         Raises:
@@ -135,7 +138,7 @@ class Loader:
 
     async def _load_once(
         self, source: Source, features: frozenset[str], limits: Limits, *, warm: bool, watched: Watched = UNWATCHED
-    ) -> Module:
+    ) -> AnyModule:
         key: _Key = (warm, *self._key(source, features, limits))
         key = key if watched == UNWATCHED else (*key, watched)
         found = self._kept.get(key)
@@ -178,7 +181,7 @@ class Loader:
             raise ModuleError("module.not-found", f"{safe_name(path)}: {why}") from None
         return (path, found.st_mtime_ns, found.st_size, found.st_ino, features, big, limits.module_size)
 
-    def _loaded(self, key: _Key, task: asyncio.Task[Module]) -> None:
+    def _loaded(self, key: _Key, task: asyncio.Task[AnyModule]) -> None:
         self._waiting.pop(task, None)
         if self._loading.get(key) is task:
             del self._loading[key]
@@ -191,20 +194,20 @@ class Loader:
             while len(self._kept) > _KEPT or (self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1):
                 self._forget(self._kept.popitem(last=False)[1])
 
-    def _forget(self, module: Module | None) -> None:
+    def _forget(self, module: AnyModule | None) -> None:
         if module is not None:
             self._kept_bytes -= _weight(module)
 
     async def _load(
         self, key: _Key, source: Source, features: frozenset[str], limits: Limits, watched: Watched
-    ) -> Module:
+    ) -> AnyModule:
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, self._load_here, key, source, features, limits, watched
         )
 
     def _load_here(
         self, key: _Key, source: Source, features: frozenset[str], limits: Limits, watched: Watched
-    ) -> Module:
+    ) -> AnyModule:
         if isinstance(source, bytes):
             data = source
         elif isinstance(source, str) and is_text(source):
@@ -255,7 +258,7 @@ class Loader:
         self._kept.clear()
 
 
-def _weight(module: Module) -> int:
+def _weight(module: AnyModule) -> int:
     return module.facts.size + module.facts.warmth.size
 
 

@@ -12,7 +12,8 @@ from caxton.errors import HostError
 from caxton.host.flamegraph import flamegraph
 from caxton.host.loading import Loader, Watched, guest_limits
 from caxton.sandbox.core_abi import CoreGuest
-from caxton.sandbox.module import GuestLimits, Module
+from caxton.sandbox.limits import GuestLimits
+from caxton.sandbox.module import AnyModule, Module
 from caxton.sandbox.profiling import Profiler
 
 
@@ -56,12 +57,14 @@ class Recorder:
         """Whether there is anything to finish."""
         return self._profiler is not None and not self._taken
 
-    def begin(self, agent: str, module: Module) -> None:
+    def begin(self, agent: str, module: AnyModule) -> None:
         """Begins; the module was loaded to be profiled.
 
         Raises:
-            HostError: ``config.invalid``, it has begun before.
+            HostError: ``config.invalid``, it has begun before, or the module is a component.
         """
+        if not isinstance(module, Module):
+            raise HostError("config.invalid", "components cannot be profiled")
         if self._agent:
             raise HostError("config.invalid", "a recorder records one agent, once")
         self._agent = agent

@@ -33,7 +33,8 @@ from caxton.host.tooling import Tooling
 from caxton.messages import AgentName, agent_name
 from caxton.routing.router import DeadLetter, Router
 from caxton.sandbox.core_abi import CoreGuest
-from caxton.sandbox.module import GuestLimits, Module
+from caxton.sandbox.limits import GuestLimits
+from caxton.sandbox.module import AnyModule
 from caxton.tools.settings import ToolSettings
 
 if TYPE_CHECKING:
@@ -239,7 +240,7 @@ class Host(Toolbelt):
         return None if agent.ended else agent
 
     async def _start(
-        self, name: AgentName, spec: Spec, module: Module, origin: tuple[Source, frozenset[str]], debug: Debug
+        self, name: AgentName, spec: Spec, module: AnyModule, origin: tuple[Source, frozenset[str]], debug: Debug
     ) -> AgentRef:
         limits = guest_limits(spec.limits)
         self._budget.admit(module.first_memory, limits.memory)
@@ -269,7 +270,9 @@ class Host(Toolbelt):
             raise starting.error
         return AgentRef(self, agent)
 
-    def _instances(self, name: AgentName, module: Module, limits: GuestLimits, debug: Debug) -> Callable[[], CoreGuest]:
+    def _instances(
+        self, name: AgentName, module: AnyModule, limits: GuestLimits, debug: Debug
+    ) -> Callable[[], CoreGuest]:
         """What makes the agent's instances."""
         if debug.profile is None:
             return functools.partial(module.guest, limits)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, Protocol
 
-from caxton.agents.ports import Services
+from caxton.agents.ports import Addressed, Services
 from caxton.agents.tracing import TraceSink
 from caxton.agents.waiting import Chosen, Outcome, Pending
 from caxton.errors import CaxtonError, LimitError, ProtocolError
 from caxton.sandbox import traps
 from caxton.sandbox.engine import MAX_MEMORY, PAGE
 from caxton.sandbox.hostcalls import CAXTON, HostCalls, Import, answer
-from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import ffi, shim
 from caxton.sandbox.tracing import Tracer
 from caxton.sandbox.wasi import WASI, Exit
@@ -36,7 +35,7 @@ class Origin(Protocol):
     """A module, as far as its instances know it."""
 
     @property
-    def lines(self) -> Lines:
+    def lines(self) -> traps.Places:
         """Where its code comes from."""
 
     @property
@@ -90,7 +89,7 @@ class CoreGuest:
             self.limit_memory(room)
         return int(shim.cx_run(self._slot, 1, 0))
 
-    def deliver(self, payload: bytes, deadline_ns: int) -> int:
+    def deliver(self, payload: bytes, deadline_ns: int, message: Addressed | None = None) -> int:
         """Begins a turn. Answers a status; INTERRUPTED where the instance is not idle."""
         if self._calls is not None:
             self._calls.forget()

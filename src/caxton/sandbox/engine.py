@@ -29,6 +29,10 @@ MAX_MEMORY: Final = 4 * GIB
 """Bytes that a 32-bit linear memory can have."""
 
 TABLES: Final = 4
+COMPONENT_TABLES: Final = 50
+_CORE_INSTANCES: Final = 100
+"""Core instances that one component may have."""
+
 TABLE_ELEMENTS: Final = 20_000
 
 # With 4 GiB reserved for each memory a guest's 32-bit addresses need no bounds checks, which makes memory-bound code
@@ -67,7 +71,7 @@ class Settings:
     def key(self) -> str:
         """The settings as text: part of the name of a cached module."""
         epochs = " epochs" if self.profiled else ""
-        return f"v2 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}{epochs}"
+        return f"v3 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}{epochs}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ def _features(config: Any, enabled: frozenset[str]) -> None:
     wasmtime.wasmtime_config_wasm_custom_page_sizes_set(config, "custom-page-sizes" in enabled)
     wasmtime.wasmtime_config_wasm_wide_arithmetic_set(config, False)
     wasmtime.wasmtime_config_wasm_stack_switching_set(config, False)
-    wasmtime.wasmtime_config_wasm_component_model_set(config, False)
+    wasmtime.wasmtime_config_wasm_component_model_set(config, True)
+    wasmtime.wasmtime_config_concurrency_support_set(config, False)  # tasks inside a component, which ours have none of
     # Reference types need the collector's code; without the gc proposal a guest can allocate nothing with it.
     wasmtime.wasmtime_config_gc_support_set(config, True)
     wasmtime.wasmtime_config_wasm_function_references_set(config, "gc" in enabled)
@@ -111,9 +116,11 @@ def _new_config() -> Any:
             os.environ[name] = before
 
 
-def _configure(settings: Settings, pool: Pool | None, *, probing: bool = False) -> Any:
+def _configure(settings: Settings, pool: Pool | None, *, probing: bool = False, strict: bool = False) -> Any:
     config = _new_config()
-    _features(config, settings.features)
+    # Wasmtime's own modules, between components inside a component, have several memories, and it ends the process
+    # where that is off. So it is off only in engines that judge what is a guest's (`accepts`).
+    _features(config, settings.features if strict else settings.features | {"multi-memory"})
     wasmtime.wasmtime_config_consume_fuel_set(config, True)
     wasmtime.wasmtime_config_epoch_interruption_set(config, settings.profiled)
     wasmtime.wasmtime_config_cranelift_nan_canonicalization_set(config, True)
@@ -137,7 +144,7 @@ def _pool(config: Any, pool: Pool) -> None:
     prefix = "wasmtime_pooling_allocation_config_"
     allocation = wasmtime.wasmtime_pooling_allocation_config_new()
     for name, value in {
-        "total_core_instances": pool.capacity,
+        "total_core_instances": pool.capacity * _CORE_INSTANCES,  # a count only: they take no address space
         "total_component_instances": pool.capacity,
         "total_memories": pool.capacity,
         "total_stacks": pool.capacity,
@@ -157,9 +164,9 @@ def _pool(config: Any, pool: Pool) -> None:
 class Engine:
     """One wasmtime engine. ``capacity``: how many instances it can hold, or None where memory alone decides."""
 
-    def __init__(self, settings: Settings, pool: Pool | None, *, probing: bool = False) -> None:
+    def __init__(self, settings: Settings, pool: Pool | None, *, probing: bool = False, strict: bool = False) -> None:
         self.settings = settings
-        self.pointer = wasmtime.wasm_engine_new_with_config(_configure(settings, pool, probing=probing))
+        self.pointer = wasmtime.wasm_engine_new_with_config(_configure(settings, pool, probing=probing, strict=strict))
         self.capacity = pool.capacity if pool else None
         self.max_memory = pool.memory if pool else settings.reservation
 
@@ -251,7 +258,7 @@ def accepts(data: bytes, features: frozenset[str]) -> str | None:
     """Why ``data`` is not valid with ``features`` (and what is always on); None when it is."""
     from caxton.sandbox.native import take_error
 
-    engine = Engine(Settings(features), None)
+    engine = Engine(Settings(features), None, strict=True)
     try:
         return take_error(wasmtime.wasmtime_module_validate(engine.pointer, ffi.from_buffer(data), len(data)))
     finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from caxton import jsontext
 from caxton.agents.ports import Answer, Services
@@ -145,6 +145,11 @@ class HostCalls:
     def last(self) -> bytes:
         """The last result."""
         return self._last
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is known of the last result besides."""
+        return self._info
 
     def info(self) -> bytes:
         """What ``result_info`` tells of the last result."""
@@ -375,7 +380,15 @@ CAXTON: Final[tuple[Import, ...]] = (
 """The import module ``caxton``, row by row as docs/reference/host-calls.md tells it."""
 
 
-def answer(g: HostCalls, s: Services, row: Import, arguments: list[int]) -> int | Pending:
+class Row(Protocol):
+    """An import, as far as answering it needs to know."""
+
+    @property
+    def handler(self) -> Handler:
+        """What answers it."""
+
+
+def answer(g: HostCalls, s: Services, row: Row, arguments: list[int]) -> int | Pending:
     """Runs a row; an error of the guest's making becomes its number.
 
     Raises:

@@ -205,8 +205,9 @@ class Lines:
         """Whether there is anything but names."""
         return bool(self._rows)
 
-    def function(self, index: int) -> str | None:
-        """A function's name; names that are mangled in C++'s way are shortened (names.py)."""
+    def function(self, index: int, offset: int = 0) -> str | None:
+        """A function's name; names that are mangled in C++'s way are shortened (names.py). There is one module, so it
+        does not matter where the code lies."""
         block = bisect_right(self._named, index) - 1
         return None if block < 0 else self._block(self._functions[block], json.loads).get(str(index))
 

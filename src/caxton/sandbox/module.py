@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
 
 from caxton.errors import LimitError, ModuleError
-from caxton.sandbox import engine
+from caxton.sandbox import component, engine
 from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.compiler import Compilation, Facts
+from caxton.sandbox.component import Component
 from caxton.sandbox.core_abi import IMPORTS, CoreGuest
 from caxton.sandbox.hostcalls import Import
+from caxton.sandbox.limits import CALL_COST, PROGRAMS, SLICE, GuestLimits
 from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import WASMTIME_VERSION, ffi, shim, take_error, wasmtime
 from caxton.sandbox.signature import function
 from caxton.text import safe_name
-
-SLICE: Final = 100_000
-CALL_COST: Final = 1_000
 
 _I32: Final = "i32"
 REQUIRED: Final[dict[str, str]] = {
@@ -39,21 +39,7 @@ _C_ALLOCATOR: Final[dict[str, str]] = {"malloc": function(_I32, _I32), "free": f
 WINDOW, CAXTON_ALLOC, MALLOC, NO_MESSAGES = range(4)
 """Where messages are placed. Instances that only start have no place for them."""
 
-_PROGRAMS: Final = 256
-
 _log = logging.getLogger("caxton.sandbox")
-
-
-@dataclass(frozen=True, slots=True)
-class GuestLimits:
-    """What the sandbox itself holds an instance to. Bytes, fuel, counts."""
-
-    memory: int
-    table: int
-    fuel: int
-    message: int
-    response: int
-    host_calls: int
 
 
 def check_imports(facts: Facts) -> None:
@@ -212,7 +198,7 @@ class Module:
         program = self._programs.get(limits)
         if program is None:
             self.check_limits(limits)
-            if len(self._programs) > _PROGRAMS:  # limits made anew for every agent; instances keep what they use
+            if len(self._programs) > PROGRAMS:  # limits made anew for every agent; instances keep what they use
                 self._programs.clear()
             program = self._programs[limits] = self._program(limits)
         return CoreGuest(program, self)
@@ -307,6 +293,9 @@ def instance_pre(linker: Any, pointer: Any) -> Any:
 
 # ---- loading --------------------------------------------------------------------------------------------------------
 
+AnyModule: TypeAlias = Module | Component
+"""What an agent is made from: a core module or a component."""
+
 _FORM: Final = 5
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
@@ -324,8 +313,8 @@ def load(
     settings: engine.Settings | None = None,
     compilation: Callable[[bytes, engine.Settings], Compilation] | None = None,
     warm_fuel: int = 0,
-) -> Module:
-    """The module in ``data`` (a binary, or its text), compiled or from the cache. Blocks; not for the event loop.
+) -> AnyModule:
+    """The module or component in ``data`` (binary or text), compiled or from the cache. Not for the event loop.
 
     ``warm_fuel``: what its initialisation may use when it is run ahead; 0: it is left to each instance. A
     ``compilation`` of the caller's has to know it as well.
@@ -343,29 +332,44 @@ def load(
     facts, code = (
         compilation(data, settings) if compilation else Compilation(data, settings, warm_fuel=warm_fuel)
     ).run()
-    check_imports(facts)
-    check_exports(facts)
-    check_first(facts, used.max_memory, engine.TABLE_ELEMENTS)  # what the pool has no slot for does not load
+    checks: Any = component if facts.places is not None else sys.modules[__name__]
+    checks.check_imports(facts)
+    checks.check_exports(facts)
+    checks.check_first(facts, used.max_memory, engine.TABLE_ELEMENTS)  # what the pool has no slot for does not load
     header = facts.as_json()
-    pointer = _deserialize(used, code)
-    if pointer is None:
+    module = _made(facts, used, code)
+    if module is None:
         raise ModuleError("module.too-complex", "the compiled module does not fit into an instance")
-    module = Module(facts, pointer, used)
     cache.put(name, len(header).to_bytes(4, "little") + header + code)
     return module
 
 
-def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, warm_fuel: int) -> Module | None:
+def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, warm_fuel: int) -> AnyModule | None:
     entry = cache.get(name)
     if entry is None:
         return None
     length = int.from_bytes(entry[:4], "little")
-    pointer = _deserialize(used, entry[4 + length :])
-    if pointer is None:  # another CPU's, say
+    try:
+        facts = Facts.from_json(entry[4 : 4 + length])
+    except (ValueError, KeyError, TypeError):
+        module = None
+    else:
+        module = _made(facts, used, entry[4 + length :])
+    if module is None:  # another CPU's, say
         cache.remove(name)
         return None
-    facts = Facts.from_json(entry[4 : 4 + length])
-    return None if facts.warmth.wants_more_than(warm_fuel) else Module(facts, pointer, used)
+    return None if module.facts.warmth.wants_more_than(warm_fuel) else module
+
+
+def _made(facts: Facts, used: engine.Engine, code: bytes | memoryview) -> AnyModule | None:
+    if facts.places is None:
+        pointer = _deserialize(used, code)
+        return None if pointer is None else Module(facts, pointer, used)
+    pointer, why = component.deserialize(used, code)
+    if why is not None:
+        _log.warning("a compiled component does not load: %s", why)
+        return None
+    return Component(facts, pointer, used)
 
 
 def _deserialize(used: engine.Engine, code: bytes | memoryview) -> Any:

@@ -25,7 +25,6 @@ typedef struct wasm_valtype_t wasm_valtype_t;
 typedef struct wasm_frame_t wasm_frame_t;
 typedef struct wasmtime_module wasmtime_module_t;
 typedef struct wasmtime_pooling_allocation_config wasmtime_pooling_allocation_config_t;
-typedef struct { size_t size; uint8_t *data; } wasm_byte_vec_t;
 typedef struct { size_t size; wasm_frame_t **data; } wasm_frame_vec_t;
 typedef struct { const wasm_byte_vec_t *name; const wasmtime_module_t *module; } wasmtime_guestprofiler_modules_t;
 typedef struct { size_t size; wasm_valtype_t **data; } wasm_valtype_vec_t;
@@ -51,6 +50,7 @@ void wasmtime_config_gc_support_set(wasm_config_t *, bool);
 void wasmtime_config_wasm_function_references_set(wasm_config_t *, bool);
 void wasmtime_config_wasm_exceptions_set(wasm_config_t *, bool);
 void wasmtime_config_wasm_component_model_set(wasm_config_t *, bool);
+void wasmtime_config_concurrency_support_set(wasm_config_t *, bool);
 void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config_t *, bool);
 void wasmtime_config_cranelift_opt_level_set(wasm_config_t *, uint8_t);
 void wasmtime_config_cranelift_regalloc_algorithm_set(wasm_config_t *, uint8_t);
@@ -126,6 +126,97 @@ uint32_t wasm_frame_func_index(const wasm_frame_t *);
 size_t wasm_frame_module_offset(const wasm_frame_t *);
 """
 
+_COMPONENT_API: Final = """
+typedef struct wasmtime_component_type_t wasmtime_component_type_t;
+typedef struct wasmtime_component_extern_t wasmtime_component_extern_t;
+typedef struct { uint8_t kind; union { void *pointer; } of; } wasmtime_component_valtype_t;
+typedef struct {
+  uint8_t kind;
+  union {
+    void *pointer;
+    wasmtime_component_valtype_t type;
+  } of;
+} wasmtime_component_item_t;
+
+wasmtime_error_t *wasmtime_component_new(const wasm_engine_t *, const uint8_t *, size_t, wasmtime_component_t **);
+wasmtime_error_t *wasmtime_component_serialize(const wasmtime_component_t *, wasm_byte_vec_t *);
+wasmtime_error_t *wasmtime_component_deserialize(const wasm_engine_t *, const uint8_t *, size_t,
+                                                 wasmtime_component_t **);
+void wasmtime_component_delete(wasmtime_component_t *);
+wasmtime_component_export_index_t *wasmtime_component_get_export_index(
+    const wasmtime_component_t *, const wasmtime_component_export_index_t *, const char *, size_t);
+void wasmtime_component_export_index_delete(wasmtime_component_export_index_t *);
+wasmtime_component_linker_t *wasmtime_component_linker_new(const wasm_engine_t *);
+void wasmtime_component_linker_delete(wasmtime_component_linker_t *);
+wasmtime_component_linker_instance_t *wasmtime_component_linker_root(wasmtime_component_linker_t *);
+wasmtime_error_t *wasmtime_component_linker_instance_add_instance(
+    wasmtime_component_linker_instance_t *, const char *, size_t, wasmtime_component_linker_instance_t **);
+void wasmtime_component_linker_instance_delete(wasmtime_component_linker_instance_t *);
+wasmtime_error_t *wasmtime_component_linker_define_unknown_imports_as_traps(
+    wasmtime_component_linker_t *, const wasmtime_component_t *);
+wasmtime_error_t *wasmtime_component_linker_instantiate(
+    const wasmtime_component_linker_t *, wasmtime_context_t *, const wasmtime_component_t *,
+    wasmtime_component_instance_t *);
+
+wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *, void (*)(void *));
+void wasmtime_store_delete(wasmtime_store_t *);
+wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *);
+wasmtime_error_t *wasmtime_context_set_fuel(wasmtime_context_t *, uint64_t);
+void wasmtime_store_limiter(wasmtime_store_t *, int64_t, int64_t, int64_t, int64_t, int64_t);
+
+typedef struct wasm_globaltype_t wasm_globaltype_t;
+wasm_globaltype_t *wasm_globaltype_new(wasm_valtype_t *, uint8_t);
+wasmtime_error_t *wasmtime_global_new(wasmtime_context_t *, const wasm_globaltype_t *, const wasmtime_val_t *,
+                                      wasmtime_global_t *);
+
+wasmtime_component_type_t *wasmtime_component_type(const wasmtime_component_t *);
+void wasmtime_component_type_delete(wasmtime_component_type_t *);
+size_t wasmtime_component_type_import_count(const wasmtime_component_type_t *, const wasm_engine_t *);
+bool wasmtime_component_type_import_nth(const wasmtime_component_type_t *, const wasm_engine_t *, size_t,
+                                        const char **, size_t *, wasmtime_component_extern_t **);
+size_t wasmtime_component_type_export_count(const wasmtime_component_type_t *, const wasm_engine_t *);
+bool wasmtime_component_type_export_nth(const wasmtime_component_type_t *, const wasm_engine_t *, size_t,
+                                        const char **, size_t *, wasmtime_component_extern_t **);
+size_t wasmtime_component_instance_type_export_count(const void *, const wasm_engine_t *);
+bool wasmtime_component_instance_type_export_nth(const void *, const wasm_engine_t *, size_t, const char **, size_t *,
+                                                 wasmtime_component_extern_t **);
+void wasmtime_component_extern_type(const wasmtime_component_extern_t *, wasmtime_component_item_t *);
+void wasmtime_component_extern_delete(wasmtime_component_extern_t *);
+void wasmtime_component_item_delete(wasmtime_component_item_t *);
+size_t wasmtime_component_func_type_param_count(const void *);
+bool wasmtime_component_func_type_async(const void *);
+bool wasmtime_component_func_type_param_nth(const void *, size_t, const char **, size_t *,
+                                            wasmtime_component_valtype_t *);
+bool wasmtime_component_func_type_result(const void *, wasmtime_component_valtype_t *);
+void wasmtime_component_valtype_delete(wasmtime_component_valtype_t *);
+void wasmtime_component_list_type_element(const void *, wasmtime_component_valtype_t *);
+size_t wasmtime_component_record_type_field_count(const void *);
+bool wasmtime_component_record_type_field_nth(const void *, size_t, const char **, size_t *,
+                                              wasmtime_component_valtype_t *);
+size_t wasmtime_component_tuple_type_types_count(const void *);
+bool wasmtime_component_tuple_type_types_nth(const void *, size_t, wasmtime_component_valtype_t *);
+size_t wasmtime_component_variant_type_case_count(const void *);
+bool wasmtime_component_variant_type_case_nth(const void *, size_t, const char **, size_t *, bool *,
+                                              wasmtime_component_valtype_t *);
+size_t wasmtime_component_enum_type_names_count(const void *);
+bool wasmtime_component_enum_type_names_nth(const void *, size_t, const char **, size_t *);
+void wasmtime_component_option_type_ty(const void *, wasmtime_component_valtype_t *);
+bool wasmtime_component_result_type_ok(const void *, wasmtime_component_valtype_t *);
+bool wasmtime_component_result_type_err(const void *, wasmtime_component_valtype_t *);
+size_t wasmtime_component_flags_type_names_count(const void *);
+bool wasmtime_component_flags_type_names_nth(const void *, size_t, const char **, size_t *);
+bool wasmtime_component_resource_type_equal(const void *, const void *);
+void *wasmtime_component_resource_type_clone(const void *);
+void wasmtime_component_resource_type_delete(wasmtime_component_resource_type_t *);
+
+void wasm_byte_vec_new(wasm_byte_vec_t *, size_t, const char *);
+void wasmtime_component_vallist_new_uninit(wasmtime_component_vallist_t *, size_t);
+void wasmtime_component_valrecord_new_uninit(wasmtime_component_valrecord_t *, size_t);
+void wasmtime_component_valtuple_new_uninit(wasmtime_component_valtuple_t *, size_t);
+wasmtime_component_val_t *wasmtime_component_val_new(wasmtime_component_val_t *);
+void wasmtime_component_val_delete(wasmtime_component_val_t *);
+"""
+
 
 class NativeError(ImportError):
     """The native parts cannot be loaded; the message says which and what to do about it."""
@@ -170,7 +261,7 @@ def shim_library() -> Path:
 def declarations() -> str:
     """The C declarations of the shim and of Wasmtime's API, as cffi reads them."""
     header = Path(__file__).with_name("shim.h").read_text()
-    return re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL) + _WASMTIME_API
+    return re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL) + _WASMTIME_API + _COMPONENT_API
 
 
 def _load() -> tuple[Any, Any, Any]:

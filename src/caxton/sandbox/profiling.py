@@ -16,7 +16,8 @@ from weakref import WeakKeyDictionary
 
 from caxton.errors import HostError
 from caxton.sandbox.core_abi import CoreGuest
-from caxton.sandbox.module import GuestLimits, Module
+from caxton.sandbox.limits import GuestLimits
+from caxton.sandbox.module import Module
 from caxton.sandbox.native import ffi, shim, take_bytes, take_error, wasmtime
 from caxton.text import safe_name
 

@@ -19,13 +19,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "shim.h"
+#include "shim_private.h"
 
 #define SHIM_VERSION 1u
 #define PAGE 65536u
 #define FIRST_BUFFER 4096u
-#define UNREACHABLE 9
-#define OUT_OF_FUEL 11
+#define MOST_INSTANCES 100 /* core instances of one component; component_binary.py counts them before */
+#define MOST_TABLES 50     /* of one component */
 
 /* Wasmtime's C API, as far as this file calls it. */
 wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *, void (*)(void *));
@@ -76,7 +76,6 @@ enum phase {
   START, ALLOC_MESSAGE, HANDLE, ALLOC_BUFFER, GET, FREE_SMALL, RESPOND, FREE_BUFFER, FREE_MESSAGE
 };
 
-enum { GO_ON = -1 };
 enum { NO_MESSAGES = 3 }; /* of cx_program_t.allocator */
 
 uint32_t cx_version(void) { return SHIM_VERSION; }
@@ -117,6 +116,10 @@ static void mark(cx_slot_t *slot, uint64_t fuel) { slot->slice_mark = fuel; }
 
 static void see_memory(cx_slot_t *slot, const wasmtime_context_t *context) {
   if (!slot->has_memory) return;
+  if (slot->part) {
+    cxc_see_memory(slot, context);
+    return;
+  }
   slot->base = wasmtime_memory_data(context, &slot->memory);
   slot->size = wasmtime_memory_data_size(context, &slot->memory);
 }
@@ -145,10 +148,18 @@ int cx_charge(cx_slot_t *slot, uint64_t bytes) {
   return left > bytes;
 }
 
+/* The store holds each memory to the limit by itself. A component's are held to it in sum, as they are seen. */
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes) {
   int64_t tables = slot->program->allocator == NO_MESSAGES ? 5 : 4; /* it has one more, to be looked at (freeze/) */
-  wasmtime_store_limiter(slot->store, bytes, slot->program->table_limit, 1, tables, 1);
+  slot->memory_cap = (uint64_t)bytes;
+  if (slot->program->origin)
+    wasmtime_store_limiter(slot->store, bytes, slot->program->table_limit, MOST_INSTANCES, MOST_TABLES, MOST_INSTANCES);
+  else
+    wasmtime_store_limiter(slot->store, bytes, slot->program->table_limit, 1, tables, 1);
 }
+
+/* Only several memories together can have more than the limit. */
+static bool is_too_large(const cx_slot_t *slot) { return slot->part && slot->size > slot->memory_cap; }
 
 /* ---- host calls ------------------------------------------------------------------------------------------ */
 
@@ -249,6 +260,7 @@ wasmtime_error_t *cx_define(wasmtime_linker_t *linker, const char *module, size_
 /* Answers the pending host call. To end the turn instead, the caller sets `fault` before. */
 int cx_answer(cx_slot_t *slot, int64_t result) {
   if (!slot->pending) return 0;
+  if (slot->part && slot->fault) set_fuel(slot->context, 0); /* an answer without a result cannot be a trap there */
   slot->result = result;
   slot->answered = 1;
   return 1;
@@ -268,7 +280,8 @@ static uint64_t fuel_used(const cx_slot_t *slot) {
 static int fail(cx_slot_t *slot, int fault) {
   if (slot->fault == CX_FAULT_NONE) slot->fault = fault;
   slot->phase = IDLE;
-  if (slot->fault != CX_FAULT_DEADLINE) slot->fuel_used = fuel_used(slot);
+  bool told = slot->fault == CX_FAULT_DEADLINE || (slot->part && slot->fault == CX_FAULT_ALLOCATION && slot->error);
+  if (!told) slot->fuel_used = fuel_used(slot);
   return CX_FAULT;
 }
 
@@ -403,6 +416,12 @@ static int response_known(cx_slot_t *slot) {
 }
 
 static int after_instantiate(cx_slot_t *slot) {
+  if (slot->part) {
+    if (!cxc_find_handle(slot)) return fail(slot, CX_FAULT_PROTOCOL); /* the load checks exclude it */
+    slot->has_memory = 1;
+    see_memory(slot, slot->context);
+    return is_too_large(slot) ? fail(slot, CX_FAULT_ALLOCATION) : finish(slot);
+  }
   if (!find_exports(slot)) return fail(slot, CX_FAULT_PROTOCOL); /* the load checks exclude it */
   if (!slot->program->allocator && !make_window(slot)) return fail(slot, CX_FAULT_WINDOW);
   see_memory(slot, slot->context);
@@ -436,6 +455,7 @@ static int advance(cx_slot_t *slot) {
   case ALLOC_BUFFER:
     return after_alloc(slot);
   case HANDLE:
+    if (slot->part) return cxc_returned(slot);
     slot->status = slot->value.of.i32;
     return offer_buffer(slot, FIRST_BUFFER);
   case GET:
@@ -455,6 +475,10 @@ static int advance(cx_slot_t *slot) {
 
 static void read_trap_code(cx_slot_t *slot) {
   uint8_t code = 0;
+  if (slot->part) { /* where a trap is an error like any other */
+    slot->trap_code = cxc_trap_code(slot->error);
+    return;
+  }
   slot->trap_code = slot->trap && wasmtime_trap_code(slot->trap, &code) ? (int32_t)code : -1;
 }
 
@@ -472,11 +496,12 @@ static int poll(cx_slot_t *slot) {
 
 static bool is_late(const cx_slot_t *slot, uint64_t now) { return slot->deadline_ns && now >= slot->deadline_ns; }
 
-/* A guest out of wall time gets no more fuel, and no answer, instead of being dropped: so its stack can be told. */
-static void out_of_time(cx_slot_t *slot) {
+/* A guest out of wall time (or memory) gets no more fuel, and no answer, instead of being dropped: so its stack can be
+ * told. */
+static void out_of(cx_slot_t *slot, int fault) {
   if (slot->fault == CX_FAULT_NONE) {
     slot->fuel_used = fuel_used(slot);
-    slot->fault = CX_FAULT_DEADLINE;
+    slot->fault = fault;
   }
   set_fuel(slot->context, 0);
   cx_answer(slot, 0);
@@ -491,7 +516,11 @@ int cx_run(cx_slot_t *slot, uint32_t slices, uint64_t quantum_ns) {
     if (status == GO_ON) continue;
     /* Paying for a host call begins a new slice: a guest that calls often never yields, but is not let off the clock. */
     if (status == CX_CALL && is_late(slot, cx_now_ns())) {
-      out_of_time(slot);
+      out_of(slot, CX_FAULT_DEADLINE);
+      continue;
+    }
+    if ((status == CX_CALL || status == CX_YIELD) && is_too_large(slot)) {
+      out_of(slot, CX_FAULT_ALLOCATION);
       continue;
     }
     if (status != CX_YIELD) return status;
@@ -499,7 +528,7 @@ int cx_run(cx_slot_t *slot, uint32_t slices, uint64_t quantum_ns) {
     mark(slot, get_fuel(slot->context));
     uint64_t now = cx_now_ns();
     if (is_late(slot, now))
-      out_of_time(slot);
+      out_of(slot, CX_FAULT_DEADLINE);
     else if (--slices == 0 || (quantum_ns && now - began >= quantum_ns))
       return CX_YIELD;
   }
@@ -566,9 +595,31 @@ cx_slot_t *cx_new(const cx_program_t *program, uint64_t deadline_ns) {
     wasmtime_context_set_epoch_deadline(slot->context, 1);
   }
   slot->phase = INSTANTIATE;
+  if (program->origin) {
+    if (cxc_new(slot)) return slot;
+    cx_delete(slot);
+    return NULL;
+  }
   slot->future = wasmtime_instance_pre_instantiate_async(program->pre, slot->context, &slot->instance, &slot->trap,
                                                          &slot->error);
   return slot;
+}
+
+int cxp_fail(cx_slot_t *slot, int fault) { return fail(slot, fault); }
+int cxp_finish(cx_slot_t *slot) { return finish(slot); }
+uint64_t cxp_fuel(const wasmtime_context_t *context) { return get_fuel(context); }
+void cxp_begin(cx_slot_t *slot, uint64_t deadline_ns) { begin(slot, deadline_ns); }
+void cxp_handling(cx_slot_t *slot) { slot->phase = HANDLE; }
+
+void cxp_set_fuel(cx_slot_t *slot, uint64_t fuel) {
+  set_fuel(slot->context, fuel);
+  mark(slot, fuel);
+}
+
+bool cxp_is_idle(const cx_slot_t *slot) {
+  bool usable =
+      slot->fault == CX_FAULT_NONE || slot->fault == CX_FAULT_MESSAGE_SIZE || slot->fault == CX_FAULT_NOT_TEXT;
+  return slot->phase == IDLE && !slot->future && usable;
 }
 
 /* Gives an idle instance its next message and goes on like cx_run, which must be called until the turn has ended.
@@ -596,6 +647,7 @@ void cx_delete(cx_slot_t *slot) {
   if (slot->future) wasmtime_call_future_delete(slot->future);
   if (slot->trap) wasm_trap_delete(slot->trap);
   if (slot->error) wasmtime_error_delete(slot->error);
+  if (slot->part) cxc_delete(slot);
   wasmtime_store_delete(slot->store);
   free(slot->copy);
   free(slot);

@@ -14,6 +14,14 @@ typedef struct wasmtime_linker wasmtime_linker_t;
 typedef struct wasmtime_instance_pre wasmtime_instance_pre_t;
 typedef struct wasmtime_call_future wasmtime_call_future_t;
 typedef struct wasmtime_guestprofiler wasmtime_guestprofiler_t;
+typedef struct wasmtime_component_t wasmtime_component_t;
+typedef struct wasmtime_component_linker_t wasmtime_component_linker_t;
+typedef struct wasmtime_component_linker_instance_t wasmtime_component_linker_instance_t;
+typedef struct wasmtime_component_export_index_t wasmtime_component_export_index_t;
+typedef struct wasmtime_component_func_type_t wasmtime_component_func_type_t;
+typedef struct wasmtime_component_resource_any wasmtime_component_resource_any_t;
+typedef struct wasmtime_component_resource_host wasmtime_component_resource_host_t;
+typedef struct wasmtime_component_resource_type_t wasmtime_component_resource_type_t;
 
 typedef struct { uint64_t store_id; size_t index; } wasmtime_instance_t;
 typedef struct { uint64_t store_id; void *index; } wasmtime_func_t;
@@ -49,6 +57,42 @@ typedef struct {
   void *env;
   void (*finalizer)(void *env);
 } wasmtime_async_continuation_t;
+
+typedef struct { size_t size; uint8_t *data; } wasm_byte_vec_t;
+typedef struct { uint64_t store_id; uint32_t index; } wasmtime_component_instance_t;
+typedef struct { struct { uint64_t store_id; uint32_t index1; } outer; uint32_t index2; void *index3; } wasmtime_component_func_t;
+
+typedef struct wasmtime_component_val wasmtime_component_val_t;
+typedef struct wasmtime_component_entry wasmtime_component_valrecord_entry_t;
+typedef struct { size_t size; wasmtime_component_val_t *data; } wasmtime_component_vallist_t;
+typedef struct { size_t size; wasmtime_component_valrecord_entry_t *data; } wasmtime_component_valrecord_t;
+typedef struct { size_t size; wasmtime_component_val_t *data; } wasmtime_component_valtuple_t;
+typedef struct { wasm_byte_vec_t discriminant; wasmtime_component_val_t *val; } wasmtime_component_valvariant_t;
+typedef struct { bool is_ok; wasmtime_component_val_t *val; } wasmtime_component_valresult_t;
+
+struct wasmtime_component_val {
+  uint8_t kind;
+  union {
+    bool boolean;
+    uint8_t u8;
+    uint32_t u32;
+    uint64_t u64;
+    wasm_byte_vec_t string;
+    wasmtime_component_vallist_t list;
+    wasmtime_component_valrecord_t record;
+    wasmtime_component_valtuple_t tuple;
+    wasmtime_component_valvariant_t variant;
+    wasm_byte_vec_t enumeration;
+    wasmtime_component_val_t *option;
+    wasmtime_component_valresult_t result;
+    wasmtime_component_resource_any_t *resource;
+  } of;
+};
+
+struct wasmtime_component_entry {
+  wasm_byte_vec_t name;
+  wasmtime_component_val_t val;
+};
 /* [/wasmtime] */
 
 /* What cx_run answers. */
@@ -74,7 +118,8 @@ enum cx_fault {
   CX_FAULT_WINDOW = 8,         /* no page for the window */
   CX_FAULT_REFUSED = 9,        /* caxton_init answered other than 0 */
   CX_FAULT_EXIT = 10,          /* the guest called proc_exit */
-  CX_FAULT_HOST = 11           /* the host ended the turn while it answered a call */
+  CX_FAULT_HOST = 11,          /* the host ended the turn while it answered a call */
+  CX_FAULT_NOT_TEXT = 12       /* a component that takes text only was given something else */
 };
 
 /* One import, as the callback needs it. `pairs` holds, for each (pointer, length) pair of the arguments, the index of
@@ -96,11 +141,31 @@ typedef struct {
   uint64_t spent_ns, most_ns;         /* time that taking samples took, which grows with the depth of stacks */
   uint32_t busy;
 } cx_profile_t;
+/* One function that components may import. `shape` has a letter for each parameter, of which each becomes so many
+ * arguments: s string and p payload (address and length in the host), h list<u32> (address and count), u u32, U u64,
+ * e enum (its number in `names`); v: any value, kept as it is in `taken`. */
+typedef struct {
+  int32_t number;
+  const char *shape;
+  const char *result; /* what cx_reply makes of its arguments; see there */
+} cx_component_import_t;
+
+/* A component, and what an instance of it begins with. `places` has two numbers for each of its memories: which of its
+ * core instances has it, and which of that instance's memories it is. */
+typedef struct {
+  const wasmtime_component_t *component;
+  const wasmtime_component_linker_t *linker;
+  const wasmtime_component_export_index_t *handle;
+  const uint32_t *places;
+  uint32_t memories;
+  uint8_t text_only; /* the export is handle-text */
+} cx_origin_t;
 
 /* Fixed for one module under one set of limits; outlives its instances. Sizes are bytes, fuel is wasmtime's. */
 typedef struct {
   wasm_engine_t *engine;
   wasmtime_instance_pre_t *pre;
+  const cx_origin_t *origin; /* of a component; then `pre` is NULL */
   int64_t memory_limit;
   int64_t table_limit;
   uint64_t fuel;
@@ -114,6 +179,25 @@ typedef struct {
   uint8_t has_init;
   cx_profile_t *profile; /* NULL unless its engine has epochs */
 } cx_program_t;
+
+/* What an instance of a component has besides. */
+typedef struct {
+  wasmtime_component_instance_t instance;
+  wasmtime_component_func_t handle;
+  wasmtime_component_val_t argument;
+  wasmtime_component_val_t result;
+  void *message;          /* what `argument` is made of, until Wasmtime has copied it */
+  void *items;            /* the bytes of a message that goes as a list, likewise */
+  void *response;         /* the bytes of a response that came as a list */
+  uint32_t *words;        /* the numbers of a host call's list */
+  uint8_t *bytes;         /* the bytes of a host call's list */
+  wasmtime_component_val_t taken[16]; /* the values of the pending host call */
+  uint32_t ntaken;
+  wasmtime_component_val_t *results;
+  uint64_t *waits;        /* of pollables: when each is ready; 0 where there is none */
+  uint32_t nwaits;
+  uint32_t handles;       /* resources of the host that the guest has */
+} cx_part_t;
 
 /* One instance, and the call that it is in. */
 typedef struct {
@@ -164,6 +248,8 @@ typedef struct {
   wasmtime_func_t handle, get, alloc, release, initialize, init;
   wasmtime_val_t values[2];
   wasmtime_val_t value;
+  cx_part_t *part; /* of a component */
+  uint64_t memory_cap;
 } cx_slot_t;
 
 uint32_t cx_version(void);
@@ -180,3 +266,19 @@ uint64_t cx_fuel_left(const cx_slot_t *slot);
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes);
 void cx_delete(cx_slot_t *slot);
 wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile);
+
+/* Components. */
+wasmtime_error_t *cx_define_component(wasmtime_component_linker_instance_t *linker, const char *name, size_t length,
+                                      const cx_component_import_t *import);
+wasmtime_error_t *cx_define_resource(wasmtime_component_linker_instance_t *linker, const char *name, size_t length,
+                                     uint32_t number);
+int cx_deliver_envelope(cx_slot_t *slot, const char *message, uint64_t length, const char *meta, uint64_t meta_length,
+                        uint64_t deadline_ns);
+int cx_reply(cx_slot_t *slot, int64_t number, const char *data, uint64_t length, const char *info,
+             uint64_t info_length);
+int cx_settle(cx_slot_t *slot);
+int64_t cx_new_wait(cx_slot_t *slot, uint64_t when);
+uint64_t cx_wait_at(const cx_slot_t *slot, uint32_t number);
+int cx_own(cx_slot_t *slot, wasmtime_component_val_t *into, uint32_t type, uint32_t number);
+int cx_is_text(const char *bytes, uint64_t length);
+uint64_t cx_memory_at(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory);

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from caxton.errors import CaxtonError, Frame, LimitError, error_for
 from caxton.sandbox.engine import MIB
-from caxton.sandbox.lines import Lines
+from caxton.sandbox.lines import Place
 from caxton.sandbox.native import ffi, take_bytes, wasmtime
 from caxton.text import safe, safe_name
 
 MAX_FRAMES: Final = 64
+
+
+class Places(Protocol):
+    """Where a guest's code comes from (lines.py, component_lines.py)."""
+
+    @property
+    def shift(self) -> int:
+        """Bytes by which offsets of the code that runs are larger than those of the original."""
+
+    def find(self, offset: int) -> Place | None:
+        """File, line and column of the code at an offset, where they are known."""
+
+    def function(self, index: int, offset: int = 0) -> str | None:
+        """The name of a function whose code is at an offset."""
+
 
 # Wasmtime's trap codes (crates/environ/src/trap_encoding.rs) and what they are called in the contract.
 _TRAPS: Final[dict[int, tuple[str, str]]] = {
@@ -46,6 +61,7 @@ FAULT_PROTOCOL: Final = 2
 FAULT_MEMORY: Final = frozenset({7, 8})
 FAULT_EXIT: Final = 10
 FAULT_HOST: Final = 11
+FAULT_NOT_TEXT: Final = 12
 
 
 def _message(trap: Any, error: Any) -> str:
@@ -59,7 +75,7 @@ def _message(trap: Any, error: Any) -> str:
     return take_bytes(vector)[: 256 * 1024].decode("utf-8", "replace")
 
 
-def frames(trap: Any, error: Any, lines: Lines) -> tuple[Frame, ...]:
+def frames(trap: Any, error: Any, lines: Places) -> tuple[Frame, ...]:
     """The guest's stack, innermost first; at most ``MAX_FRAMES`` frames."""
     vector = ffi.new("wasm_frame_vec_t *")
     if trap:
@@ -73,10 +89,10 @@ def frames(trap: Any, error: Any, lines: Lines) -> tuple[Frame, ...]:
     return found
 
 
-def _frame(frame: Any, lines: Lines) -> Frame:
+def _frame(frame: Any, lines: Places) -> Frame:
     index = wasmtime.wasm_frame_func_index(frame)
-    name = lines.function(index)
     offset = wasmtime.wasm_frame_module_offset(frame) - lines.shift
+    name = lines.function(index, offset)
     file, line, column = lines.find(offset) or (None, None, None)
     return Frame(
         None if name is None else safe_name(name),
@@ -88,7 +104,7 @@ def _frame(frame: Any, lines: Lines) -> Frame:
     )
 
 
-def fault_error(slot: Any, limit: int, lines: Lines, reason: str | None = None) -> CaxtonError:
+def fault_error(slot: Any, limit: int, lines: Places, reason: str | None = None) -> CaxtonError:
     """The error for a slot whose job has ended with ``FAULT``.
 
     ``limit`` is the memory limit in bytes; ``lines`` are the module's; ``reason`` is a better sentence, where the host
@@ -101,7 +117,8 @@ def fault_error(slot: Any, limit: int, lines: Lines, reason: str | None = None) 
         code, text = _FAULTS.get(slot.fault, ("trap.other", "the guest was ended"))
         return error_for(code, reason or text, frames=stack, **memory)
     if slot.trap_code < 0:
-        return _engine_error(message, stack, memory)
+        error = _engine_error(message, stack, memory)
+        return error if error.code != "trap.other" or not slot.part else _component_error(message, stack, memory)
     code, text = _TRAPS.get(slot.trap_code, ("trap.other", _summary(message)))
     if slot.trap_code == UNREACHABLE and slot.size + NEAR_LIMIT >= limit:
         code, text = "limit.memory", "the guest gave up with its memory nearly at the limit"
@@ -111,6 +128,30 @@ def fault_error(slot: Any, limit: int, lines: Lines, reason: str | None = None) 
 def _summary(message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     return safe(lines[-1] if lines else "the guest trapped", 512)
+
+
+# What Wasmtime calls a trap though it has found a value that breaks the component model's rules.
+_BROKEN: Final = (
+    "invalid `char` bit pattern",
+    "string content out-of-bounds",
+    "list content out-of-bounds",
+    "invalid variant discriminant",
+    "unaligned pointer",
+    "pointer should be aligned",
+    "upper bits should be unset",
+    "code units should be equal",
+    "should have finished string encoding",
+)
+
+
+def _component_error(message: str, stack: tuple[Frame, ...], memory: dict[str, Any]) -> CaxtonError:
+    """A component has handed over something that is no value of its type, or traps in a way of its own."""
+    said = _summary(message)
+    if "hostcall fuel" in said or "fuel allocated for hostcalls" in said:
+        return error_for("limit.response-size", "a value is too large to cross", frames=stack, **memory)
+    trap = said.partition("wasm trap: ")[2]
+    broken = trap in _BROKEN if trap else True
+    return error_for("abi.protocol" if broken else "trap.other", said, frames=stack, **memory)
 
 
 def _engine_error(message: str, stack: tuple[Frame, ...], memory: dict[str, Any]) -> CaxtonError:

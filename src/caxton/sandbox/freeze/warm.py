@@ -25,6 +25,7 @@ from caxton.sandbox.freeze.instrument import with_state_exports
 from caxton.sandbox.freeze.layout import Layout, Unfreezable, read_layout
 from caxton.sandbox.freeze.state import capture
 from caxton.sandbox.freeze.thaw import Thawed, thaw
+from caxton.sandbox.limits import GuestLimits
 from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import ffi, take_error, wasmtime
 from caxton.sandbox.warmth import COLD, MOST_FUEL, NOTHING, WARM, Warmth
@@ -158,7 +159,7 @@ class Probe:
             raise Cold("the module cannot be compiled with its state exported")
         self._linker, self._kept = module.make_linker(self._engine)
         self._pre = module.instance_pre(self._linker, self._pointer[0])
-        limits = module.GuestLimits(MEMORY, _TABLE, fuel, 0, 0, 1 << 30)
+        limits = GuestLimits(MEMORY, _TABLE, fuel, 0, 0, 1 << 30)
         program = module.new_program(self._engine, self._pre, facts, limits)
         program.allocator = module.NO_MESSAGES
         self._guest = CoreGuest(program, self)

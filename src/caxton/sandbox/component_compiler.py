@@ -1,0 +1,113 @@
+"""Compiling a component, in the compiler's child: its outline, its types, its code, and where its memories are.
+
+The host meets nothing of a component but what is found out here. What Wasmtime would do with one that is not as it
+should be (some of its C API ends the process) happens here too, in a process that may end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any, Final
+
+from caxton.errors import ModuleError
+from caxton.sandbox import engine
+from caxton.sandbox.binary_reader import MalformedBinary
+from caxton.sandbox.compiler import Facts, first_line, invalid
+from caxton.sandbox.component_binary import Outline, read_outline
+from caxton.sandbox.component_lines import pack_component_lines
+from caxton.sandbox.component_places import find_places
+from caxton.sandbox.component_types import ComponentTypes, TooManyTypes
+from caxton.sandbox.names import with_hidden_names
+from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
+
+PREAMBLE: Final = b"\0asm\x0d\0\x01\0"
+_MAKE, _TELL = 0x02, 0x04
+
+
+def is_component(data: bytes) -> bool:
+    """Whether a binary begins as components do."""
+    return data[:8] == PREAMBLE
+
+
+def component_facts(data: bytes, settings: engine.Settings) -> Facts:
+    """The facts of a component that is not to run: nothing is tried.
+
+    Raises:
+        ModuleError: ``module.invalid``, ``module.too-complex``.
+    """
+    return _compiled(data, engine.compiling_engine(settings), settings)[0]
+
+
+def compile_component(data: bytes, settings: engine.Settings) -> tuple[Facts, bytes]:
+    """Compiles a component: its facts, and what ``wasmtime_component_deserialize`` takes.
+
+    Raises:
+        ModuleError: ``module.invalid``; ``module.too-complex``, it cannot be compiled, or is beyond what agents need.
+    """
+    compiler = engine.compiling_engine(settings)
+    facts, component, outline = _compiled(data, compiler, settings)
+    facts = replace(facts, places=find_places(compiler, component, outline))
+    vector = ffi.new("wasm_byte_vec_t *")
+    why = take_error(wasmtime.wasmtime_component_serialize(component, vector))
+    if why is not None:
+        raise ModuleError("module.invalid", f"the component cannot be kept: {first_line(why)}")
+    return facts, take_bytes(vector)
+
+
+def _compiled(data: bytes, compiler: engine.Engine, settings: engine.Settings) -> tuple[Facts, Any, Outline]:
+    try:
+        outline = read_outline(data)
+    except MalformedBinary as error:
+        raise ModuleError("module.invalid", f"not a component that can be an agent: {error}") from None
+    for module in outline.modules:
+        code = data[module.start : module.end]
+        why = engine.accepts(code, settings.features)
+        if why is not None:
+            raise invalid(code, why, settings.features)
+    found = ffi.new("wasmtime_component_t **")
+    safe = _made_safe(data, outline)
+    why = take_error(wasmtime.wasmtime_component_new(compiler.pointer, ffi.from_buffer(safe), len(safe), found))
+    if why is not None:
+        raise ModuleError("module.invalid", f"not a valid component: {first_line(why)}")
+    return _facts(data, compiler, found[0], outline), found[0], outline
+
+
+def _made_safe(data: bytes, outline: Outline) -> bytes:
+    changed = bytearray(data)
+    for start in outline.makers:
+        # A resource of the component's own takes memory of the host's that no limit counts. `resource.rep` has the same
+        # type as `resource.new`, and traps for what was never made.
+        assert changed[start] == _MAKE
+        changed[start] = _TELL
+    for module in outline.modules:
+        changed[module.start : module.end] = with_hidden_names(data[module.start : module.end])
+    return bytes(changed)
+
+
+def _facts(data: bytes, compiler: engine.Engine, component: Any, outline: Outline) -> Facts:
+    try:
+        types = ComponentTypes(compiler.pointer, component)
+        imports, exports = types.imports(), types.exports()
+    except TooManyTypes:
+        raise ModuleError("module.too-complex", "its types are larger than an agent can have") from None
+    listed: list[tuple[str, str, str]] = []
+    for name, what in imports.items():
+        if isinstance(what, str):
+            listed.append(("", name, what))
+        else:
+            listed += [(name, key, kind) for key, kind in what.items()] or [(name, "", "interface")]
+    return Facts(
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        imports=tuple(listed),
+        exports={name: what if isinstance(what, str) else "interface" for name, what in exports.items()},
+        memory=None,
+        memories=tuple(pages for _, _, pages in outline.places),
+        tables=outline.tables,
+        has_start=False,
+        has_dwarf=False,
+        places=outline.places,
+        lines=pack_component_lines(data, outline),
+        has_lines=True,
+    )
