@@ -76,8 +76,12 @@ lint: $(INSTALLED)-dev ## check the style
 types: $(INSTALLED)-dev ## check the types
 	@$(call timed,mypy,$(BIN)/mypy --strict $(CHECKED))
 
+.PHONY: languages
+languages: $(INSTALLED)-dev shim ## get what agents of every language are built with, and say what is missing
+	@$(call timed,languages,$(RUN) -m tests.toolchain.provision)
+
 .PHONY: tests
-tests: $(INSTALLED)-dev shim ## run the tests (ARGS goes to pytest)
+tests: $(INSTALLED)-dev shim languages ## run the tests (ARGS goes to pytest)
 	@$(call timed,pytest,$(RUN) -m pytest -p tests.no_skips $(ARGS))
 
 .PHONY: format

@@ -1,4 +1,4 @@
-"""The one part of the build that pyproject.toml cannot say: a shared library of C, for any Python, on one platform."""
+"""What pyproject.toml cannot say of the build: a shared library of C, for any Python, on one platform; and the SDKs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from typing import Any, ClassVar
 from setuptools import Command, Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
+from setuptools.command.build_py import build_py
 
 from build_backend import shim
+
+NO_SOURCE = {"__pycache__", "node_modules", "target", ".zig-cache", "zig-out", ".mypy_cache", ".ruff_cache"}
+"""Folders that building and checking leave behind."""
 
 
 class BuildShim(Command):
@@ -59,6 +63,35 @@ class BuildShim(Command):
         return Path(str(self.build_lib), "caxton", "sandbox", shim.library_name())
 
 
+class BuildWithSdks(build_py):
+    """Build the package, with the SDKs in it: in ``sdk/`` in the source tree, in ``caxton/sdk`` in a wheel.
+
+    An editable installation finds them where they are.
+    """
+
+    def run(self) -> None:
+        """Copy the package, then the SDKs."""
+        super().run()
+        if not self.editable_mode:
+            for source, target in self._sdk_files():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """Name the files that go into the wheel."""
+        found: list[str] = super().get_outputs(include_bytecode)
+        return found if self.editable_mode else [*found, *(str(target) for _, target in self._sdk_files())]
+
+    def _sdk_files(self) -> list[tuple[Path, Path]]:
+        here = Path(__file__).resolve().parent / "sdk"
+        found = (path for path in sorted(here.rglob("*")) if path.is_file())
+        return [
+            (path, Path(str(self.build_lib), "caxton", "sdk", path.relative_to(here)))
+            for path in found
+            if not NO_SOURCE & set(path.relative_to(here).parts) and path.suffix not in (".wasm", ".pyc", ".map")
+        ]
+
+
 class Build(build):
     """Build in a directory of its own, so that nothing of an earlier build can get into a wheel."""
 
@@ -89,5 +122,5 @@ class BinaryDistribution(Distribution):
 
 setup(
     distclass=BinaryDistribution,
-    cmdclass={"build": Build, "build_shim": BuildShim, "bdist_wheel": PlatformWheel},
+    cmdclass={"build": Build, "build_shim": BuildShim, "build_py": BuildWithSdks, "bdist_wheel": PlatformWheel},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 from collections.abc import Coroutine, Iterator
@@ -11,11 +12,38 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from hypothesis import settings
 
+from caxton.toolchain import ToolchainError
+
 # A busy machine makes no test fail: property tests have no time limit for an example.
 settings.register_profile("caxton", deadline=None)
 settings.load_profile("caxton")
 
 T = TypeVar("T")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """Skip a test whose fixture wants a compiler that this machine lacks; in CI that is a failure (no_skips)."""
+    with _skipped_without_toolchain():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Skip a test that wants a compiler which this machine lacks."""
+    with _skipped_without_toolchain():
+        return (yield)
+
+
+@contextlib.contextmanager
+def _skipped_without_toolchain() -> Iterator[None]:
+    try:
+        yield
+    except ToolchainError as error:
+        if error.code != "toolchain.missing":
+            raise
+        pytest.skip(str(error))
+
 
 _PATIENCE = 60.0
 """Seconds after which a test that waits for ever is given up; no test comes near it."""

@@ -16,8 +16,8 @@ import pytest
 from build_backend import shim
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "build_backend", "src")
-CACHES = shutil.ignore_patterns("__pycache__", "_shim.*", ".shim-*", "*.egg-info")
+FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "build_backend", "sdk", "src")
+CACHES = shutil.ignore_patterns("__pycache__", "_shim.*", ".shim-*", "*.egg-info", "node_modules", "*.wasm")
 
 
 class Pip(Protocol):

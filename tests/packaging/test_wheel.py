@@ -18,6 +18,13 @@ ctypes.CDLL(str(engine), mode=os.RTLD_GLOBAL | os.RTLD_NOW)
 ctypes.CDLL(sys.argv[1], mode=os.RTLD_NOW)
 """
 
+MAKE = """
+from caxton.toolchain import create_project, language
+from caxton.toolchain.places import sdk_folder
+assert sdk_folder().is_relative_to(sys.argv[1]), sdk_folder()
+create_project(language("c"), pathlib.Path("hello"))
+"""
+
 
 def test_tag_names_the_platform_and_no_python_version(wheel: Path) -> None:
     """The file name and the metadata say py3-none-<platform>, never `any`, never one version of CPython."""
@@ -34,11 +41,24 @@ def test_wheel_holds_every_source_file_and_the_shim_and_nothing_else(wheel: Path
     """Data files are not forgotten, and nothing of an earlier build gets in."""
     source = tree / "src"
     wanted = {str(path.relative_to(source)) for path in (source / "caxton").rglob("*") if path.is_file()}
+    wanted |= {f"caxton/{path.relative_to(tree)}" for path in (tree / "sdk").rglob("*") if path.is_file()}
     library = f"caxton/sandbox/{shim.library_name()}"
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("caxton/")}
     assert wanted | {library} == held
-    assert {"caxton/py.typed", "caxton/sandbox/shim.c", "caxton/sandbox/shim.h"} <= held
+    assert {"caxton/py.typed", "caxton/sandbox/shim.c", "caxton/sandbox/shim.h", "caxton/sdk/c/caxton.h"} <= held
+
+
+def test_sdks_in_the_wheel_make_projects(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked, away from any source tree, it makes a project with the SDK's files in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); " + MAKE
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "site"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "hello" / "caxton" / "caxton.h").is_file()
 
 
 def test_shim_in_the_wheel_finds_all_its_symbols_in_wasmtime(wheel: Path, tmp_path: Path) -> None:
