@@ -92,6 +92,10 @@ format: $(INSTALLED)-dev ## lay out the source, and mend what can be mended mech
 bench: $(INSTALLED)-bench shim ## measure Caxton beside the plain binding, Extism and asyncio
 	@$(BIN)/caxton bench $(ARGS)
 
+.PHONY: bench-languages
+bench-languages: $(INSTALLED)-dev shim ## measure agents in each language: spawn, turn, memory, large messages
+	@$(RUN) -m caxton.bench.languages $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: $(INSTALLED)-bench shim ## also measure processes, containers, V8 isolates, Erlang, threads
 	@bash benchmarks/peers/install.sh

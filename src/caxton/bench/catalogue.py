@@ -95,7 +95,7 @@ BARS: Final = (
 )
 
 
-def judge(sections: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def judge(sections: Sequence[Mapping[str, Any]], bars: Sequence[Bar] = BARS) -> list[dict[str, Any]]:
     """The bars of everything that was measured."""
     figures = {figure["name"]: figure for section in sections for figure in section["figures"]}
-    return [verdict for bar in BARS if (verdict := bar.judge(figures)) is not None]
+    return [verdict for bar in bars if (verdict := bar.judge(figures)) is not None]

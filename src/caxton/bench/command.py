@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, NoReturn
@@ -14,16 +14,12 @@ from typing import Any, Final, NoReturn
 from rich.console import Console
 
 from caxton.bench import catalogue, machine, report
-from caxton.bench.catalogue import SECTIONS, Section
+from caxton.bench.catalogue import Bar, Section
 from caxton.bench.effort import FULL, QUICK, Effort
 from caxton.bench.figures import Merged
 from caxton.bench.fresh import PartFailed, run_part
 from caxton.errors import HostError
 from caxton.text import safe
-
-DEFAULT_FILE: Final = "benchmarks/results/latest.json"
-SECONDS, QUICK_SECONDS = 175.0, 38.0
-"""After so long no section begins any more."""
 
 FAILED = 6
 _EXAMPLE: Final = """\
@@ -33,6 +29,36 @@ examples:
   caxton bench --json            writes benchmarks/results/latest.json
   caxton bench --quick --json -  JSON on standard output, the tables on standard error
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one command measures.
+
+    ``file``: where its JSON goes, if no other place is named. ``seconds``, ``quick_seconds``: after so long no section
+    begins any more.
+    """
+
+    prog: str
+    description: str
+    examples: str
+    sections: Sequence[Section]
+    bars: Sequence[Bar]
+    file: str
+    seconds: float
+    quick_seconds: float
+
+
+BENCH: Final = Plan(
+    prog="caxton bench",
+    description="Measures Caxton beside the plain wasmtime binding, Extism and asyncio tasks.",
+    examples=_EXAMPLE,
+    sections=catalogue.SECTIONS,
+    bars=catalogue.BARS,
+    file="benchmarks/results/latest.json",
+    seconds=175.0,
+    quick_seconds=38.0,
+)
 
 
 def _wrong(message: str) -> HostError:
@@ -45,7 +71,7 @@ class _Parser(argparse.ArgumentParser):
         raise _wrong(message)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], plan: Plan = BENCH) -> int:
     """Measures, shows, writes.
 
     Returns:
@@ -55,12 +81,12 @@ def main(arguments: list[str]) -> int:
         HostError: ``config.invalid``, wrong usage.
     """
     try:
-        options = _parser().parse_args(arguments)
-        target = _target(options.json)
+        options = _parser(plan).parse_args(arguments)
+        target = _target(options.json, plan.file)
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
     out = Console(stderr=target == "-")
-    found = run(_chosen(options.only), quick=options.quick, progress=_Progress(Console(stderr=True)))
+    found = run(plan, options.only, quick=options.quick, progress=_Progress(Console(stderr=True)))
     report.show(found, out)
     text = json.dumps(found, indent=1, ensure_ascii=False)
     if target == "-":
@@ -71,9 +97,12 @@ def main(arguments: list[str]) -> int:
     return FAILED if any(section["problem"] for section in found["sections"]) else 0
 
 
-def run(sections: Sequence[Section], *, quick: bool, progress: _Progress | None = None) -> dict[str, Any]:
-    """Measures sections, one after the other, and judges the bars. Ready for JSON."""
-    effort, seconds = (QUICK, QUICK_SECONDS) if quick else (FULL, SECONDS)
+def run(
+    plan: Plan, only: Sequence[str] | None = None, *, quick: bool, progress: _Progress | None = None
+) -> dict[str, Any]:
+    """Measures sections (by name; by default all), one after the other, and judges the bars. Ready for JSON."""
+    effort, seconds = (QUICK, plan.quick_seconds) if quick else (FULL, plan.seconds)
+    sections = [section for section in plan.sections if not only or section.name in only]
     facts, began = machine.facts(), monotonic()
     found = [_section(section, effort, began + seconds, progress) for section in sections]
     facts["load_after"] = machine.load()
@@ -82,7 +111,7 @@ def run(sections: Sequence[Section], *, quick: bool, progress: _Progress | None 
         "machine": facts,
         "settings": {"quick": quick, "message_bytes": 256, **asdict(effort)},
         "seconds": round(monotonic() - began, 1),
-        "bars": catalogue.judge(found),
+        "bars": catalogue.judge(found, plan.bars),
         "sections": found,
     }
 
@@ -125,33 +154,31 @@ class _Progress:
             self._console.print(f"measuring {section.name}{more} ...", style="dim", highlight=False)
 
 
-def _chosen(names: Sequence[str] | None) -> list[Section]:
-    return [section for section in SECTIONS if not names or section.name in names]
-
-
-def _target(given: str | None) -> str | None:
+def _target(given: str | None, usual: str) -> str | None:
     """Where the JSON goes; looked at before the measuring, not minutes later."""
     if given is None or given == "-":
         return given
     path = Path(given)
-    if given == DEFAULT_FILE and not path.parent.exists() and path.parent.parent.is_dir():
+    if given == usual and not path.parent.exists() and path.parent.parent.is_dir():
         path.parent.mkdir()
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise _wrong(f"cannot write {given}")
     return given
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(plan: Plan = BENCH) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="caxton bench",
-        description="Measures Caxton beside the plain wasmtime binding, Extism and asyncio tasks.",
-        epilog=_EXAMPLE,
+        prog=plan.prog,
+        description=plan.description,
+        epilog=plan.examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    names = [section.name for section in SECTIONS]
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under 40 s")
-    parser.add_argument("--json", metavar="FILE", nargs="?", const=DEFAULT_FILE, help="also write every round as JSON")
+    names = [section.name for section in plan.sections]
+    parser.add_argument(
+        "--quick", action="store_true", help=f"fewer and shorter rounds: under {plan.quick_seconds + 2:.0f} s"
+    )
+    parser.add_argument("--json", metavar="FILE", nargs="?", const=plan.file, help="also write every round as JSON")
     parser.add_argument(
         "--only", metavar="NAME", action="append", choices=names, help=f"one section of: {', '.join(names)}"
     )

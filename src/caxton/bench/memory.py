@@ -47,8 +47,13 @@ def threads() -> int:
     return _status("Threads")
 
 
-async def _weigh(
-    result: Result, name: str, title: str, count: int, start: Callable[[int], Awaitable[object]], subject: str
+async def weigh(
+    result: Result,
+    name: str,
+    title: str,
+    count: int,
+    start: Callable[[int], Awaitable[object]],
+    subject: str,
 ) -> None:
     """KiB for each of ``count`` units; those that come before pay for what all share, and are not counted."""
     units = [await start(number) for number in range(-20, 0)]
@@ -82,7 +87,7 @@ async def _agents(module: str | bytes, name: str, title: str, effort: Effort) ->
             check((await agent.ask(MESSAGE)).payload)
             return agent
 
-        await _weigh(result, name, f"{title}, each of {effort.agents:,}", effort.agents, answered, "caxton")
+        await weigh(result, name, f"{title}, each of {effort.agents:,}", effort.agents, answered, "caxton")
         if len(host.agents()) != effort.agents + 20:
             raise BenchError("not all agents are there")
     return result
@@ -98,7 +103,7 @@ async def plain(effort: Effort) -> Result:
         return instance
 
     count = effort.agents // _FEWER
-    await _weigh(result, "memory-plain", f"plain wasmtime binding's instance, {count:,}", count, answered, "other")
+    await weigh(result, "memory-plain", f"plain wasmtime binding's instance, {count:,}", count, answered, "other")
     return result
 
 
@@ -114,7 +119,7 @@ async def extism(effort: Effort) -> Result:
         return plugin
 
     count = min(_PLUGINS, effort.agents)
-    await _weigh(result, "memory-extism", f"Extism plugin, {count:,}", count, answered, "other")
+    await weigh(result, "memory-extism", f"Extism plugin, {count:,}", count, answered, "other")
     return result
 
 
@@ -128,7 +133,7 @@ async def tasks(effort: Effort) -> Result:
         return task
 
     title = f"asyncio task with a queue, {effort.agents:,}"
-    await _weigh(result, "memory-task", title, effort.agents, answered, "other")
+    await weigh(result, "memory-task", title, effort.agents, answered, "other")
     return result
 
 

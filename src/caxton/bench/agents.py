@@ -1,0 +1,178 @@
+"""The conformance agents of the languages, beside one in WebAssembly text: the same job, an echo, for all of them.
+
+They are built once, by languages.py, into the folder that ``CAXTON_BENCH_AGENTS`` names.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from functools import cache
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Final
+
+from caxton import AgentRef, Host, Limits
+from caxton.bench import memory, sources
+from caxton.bench.catalogue import Measure
+from caxton.bench.effort import Effort
+from caxton.bench.figures import Result, Turn, contest, per_await, ratios
+from caxton.bench.job import BenchError
+
+FOLDER: Final = "CAXTON_BENCH_AGENTS"
+WAT: Final = "wat"
+TITLES: Final = {
+    "c": "C", "cpp": "C++", "zig": "Zig", "rust": "Rust", "go": "Go", "assemblyscript": "AssemblyScript",
+    "python": "Python", "javascript": "JavaScript", "typescript": "TypeScript",
+}  # fmt: skip
+COMMAND: Final = b"echo\n"
+BODY: Final = bytes(range(0x20, 0x7F)) * 3
+MESSAGE: Final = COMMAND + BODY[: 256 - len(COMMAND)]
+LIMITS: Final = Limits()
+_EXABYTE: Final = 1 << 60
+
+
+@cache
+def modules() -> dict[str, str | bytes]:
+    """What there is to measure, the agent in text first.
+
+    Raises:
+        BenchError: nothing was built.
+    """
+    folder = os.environ.get(FOLDER)
+    if folder is None:
+        raise BenchError("the agents are built by `make bench-languages`")
+    found = {name: Path(folder, f"{name}.wasm") for name in TITLES}
+    return {WAT: sources.text("echo")} | {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+
+
+def title(name: str) -> str:
+    """A language's name for people."""
+    return TITLES.get(name, "WAT")
+
+
+async def asked(name: str, agent: AgentRef, message: bytes = MESSAGE) -> None:
+    """Asks, and looks at the answer.
+
+    Raises:
+        BenchError: it is not the right one.
+    """
+    answer = (await agent.ask(message)).payload
+    if answer != (message if name == WAT else message[len(COMMAND) :]):
+        raise BenchError(f"the agent in {title(name)} answered {answer[:40]!r} ({len(answer)} bytes)")
+
+
+async def spawn(effort: Effort) -> Result:
+    """From nothing to the first answer, of a module that the host knows: warm, as agents start, and cold."""
+    async with Host() as host:
+        turns = {name: _start(host, name, effort, warm=True) for name in modules()}
+        turns |= {f"{name}-cold": _start(host, name, effort, warm=False) for name in modules() if name != WAT}
+        found = await contest(turns, effort.rounds)
+    result = Result()
+    _add(result, "spawn", "spawn to the first answer", found)
+    for name in modules():
+        if name != WAT:
+            result.add(
+                f"spawn-{name}-cold", f"{title(name)}: the same without a warm start", "µs", found[f"{name}-cold"]
+            )
+    return result
+
+
+def _start(host: Host, name: str, effort: Effort, *, warm: bool) -> Turn:
+    module, numbers = modules()[name], itertools.count()
+
+    async def turn() -> float:
+        samples: list[float] = []
+        until = perf_counter() + effort.seconds
+        while len(samples) < 3 or perf_counter() < until:
+            began = perf_counter()
+            agent = await host.spawn(f"{name}-{next(numbers)}", module, limits=LIMITS, warm=warm)
+            await asked(name, agent)
+            samples.append(perf_counter() - began)
+            await agent.stop()
+        return median(samples) * 1e6
+
+    return turn
+
+
+def _add(result: Result, figure: str, what: str, found: dict[str, list[float]], unit: str = "µs") -> None:
+    """A figure for each language, and how it stands to the agent in text."""
+    for name in modules():
+        result.add(f"{figure}-{name}", f"{title(name)}: {what}", unit, found[name])
+    for name in modules():
+        if name != WAT:
+            over = ratios(found[name], found[WAT])
+            result.add(f"{figure}-{name}-ratio", f"{title(name)} / WAT: {what}", "times", over, "ratio")
+
+
+async def turn(effort: Effort) -> Result:
+    """An ask of 256 bytes and its answer, one at a time."""
+    return await _asks(effort, "turn", "ask, 256 bytes", MESSAGE)
+
+
+async def large(effort: Effort) -> Result:
+    """An ask of a MiB of text, and one of a MiB of bytes."""
+    result = await _asks(effort, "large", "ask, 1 MiB of text", _filled(BODY))
+    other = await _asks(effort, "large-bytes", "ask, 1 MiB of bytes", _filled(bytes(range(256))))
+    result.figures += other.figures
+    return result
+
+
+def _filled(body: bytes) -> bytes:
+    size = (1 << 20) - len(COMMAND)
+    return COMMAND + (body * (size // len(body) + 1))[:size]
+
+
+async def _asks(effort: Effort, figure: str, what: str, message: bytes) -> Result:
+    result = Result()
+    async with Host() as host:
+        agents = {name: await host.spawn(name, module, limits=LIMITS) for name, module in modules().items()}
+        for name, agent in agents.items():
+            await asked(name, agent, message)
+        found = await contest({name: _asking(agent, message, effort) for name, agent in agents.items()}, effort.rounds)
+    _add(result, figure, what, found)
+    return result
+
+
+def _asking(agent: AgentRef, message: bytes, effort: Effort) -> Turn:
+    if len(message) < 4_096:
+        return lambda: per_await(lambda: agent.ask(message), effort.seconds)
+
+    async def turn() -> float:
+        samples: list[float] = []
+        until = perf_counter() + effort.seconds
+        while len(samples) < 3 or perf_counter() < until:
+            began = perf_counter()
+            await agent.ask(message)
+            samples.append(perf_counter() - began)
+        return median(samples) * 1e6
+
+    return turn
+
+
+def _idle(name: str) -> Measure:
+    """The part that weighs idle agents of one language, after one answer each, in a process of its own."""
+
+    async def measure(effort: Effort) -> Result:
+        result = Result()
+        if name not in modules():
+            return result
+        count = max(50, effort.agents // 20)
+        async with Host(memory=_EXABYTE) as host:  # most of what they may have is not there
+
+            async def answered(number: int) -> AgentRef:
+                agent = await host.spawn(f"{name}.{number + 20}", modules()[name], limits=LIMITS)
+                await asked(name, agent)
+                return agent
+
+            what = f"{title(name)}: idle agent, each of {count}"
+            await memory.weigh(result, f"memory-{name}", what, count, answered, "caxton")
+        return result
+
+    return measure
+
+
+idle_wat, idle_c, idle_cpp, idle_zig, idle_rust = map(_idle, (WAT, "c", "cpp", "zig", "rust"))
+idle_go, idle_assemblyscript, idle_python = map(_idle, ("go", "assemblyscript", "python"))
+idle_javascript, idle_typescript = map(_idle, ("javascript", "typescript"))

@@ -1,0 +1,12 @@
+(module
+  (memory (export "memory") 1)
+  (global $message (mut i32) (i32.const 0))
+  (global $length (mut i32) (i32.const 0))
+  (func (export "handle_message") (param $ptr i32) (param $len i32) (result i32)
+    (global.set $message (local.get $ptr))
+    (global.set $length (local.get $len))
+    (i32.const 0))
+  (func (export "get_response") (param $ptr i32) (param $len i32) (result i32)
+    (if (i32.le_u (global.get $length) (local.get $len))
+      (then (memory.copy (local.get $ptr) (global.get $message) (global.get $length))))
+    (global.get $length)))
