@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -60,21 +61,28 @@ def find_clang(machine: Machine, install: Install) -> Tools:
     return Tools((str(clang), f"-fuse-ld={linker}"), "clang", {}, {"zig": False})
 
 
-def compile_all(task: Task, tools: Tools, standard: str, sources: list[str], *flags: str) -> None:
-    """Compiles and links all sources with one command; a project's own flags come last."""
+def compile_all(
+    task: Task, tools: Tools, standard: str, sources: list[str], *flags: str, always_debug: bool = False
+) -> None:
+    """Compiles and links all sources with one command; a project's own flags come last.
+
+    Args:
+        always_debug: have debug information made even if none is wanted (it is taken out later).
+    """
     # Not -Og: for zig that is another kind of build, with a C library of its own, made in a minute.
     level = "-O1" if task.debug and task.optimize is None else _LEVELS[task.optimize]
     command = [
         *tools.command,
         f"-std={standard}",
         level,
-        "-g" if task.debug else "-s",
+        "-g" if task.debug or always_debug else "-s",
         *flags,
         "-Icaxton",
         "-Wall",
         "-UNDEBUG",  # zig defines it; assertions hold in an agent until it says otherwise itself
         "-fno-sanitize=undefined",  # zig has it on at some levels: traps would be others than those that are documented
         f"-ffile-prefix-map={task.folder}=.",
+        f"-ffile-prefix-map={Path(tools.command[0]).parent / 'lib'}=zig",
         f"-Wl,-z,stack-size={task.options['stack']}",
         *task.options["flags"],
         *sources,
