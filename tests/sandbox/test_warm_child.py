@@ -48,7 +48,12 @@ def test_stopping_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
         return real()
 
     monkeypatch.setattr(compilation, "_started", counted)
-    threading.Thread(target=lambda: (started.wait(60), compilation.stop()), daemon=True).start()
+
+    def stop() -> None:
+        started.wait(60)
+        compilation.stop()
+
+    threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(caxton.ModuleError) as caught:
         compilation.run()
     assert caught.value.code == "module.too-complex"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from caxton.sandbox.compiler import read_facts, to_binary
+from caxton.sandbox.freeze.warm import warm_up
 from tests.sandbox.guests import BUMP, Box, agent, i64, number, warmed
 
 # Functions that answer a number each, and a handler that calls the one at the message's first byte.
@@ -151,6 +153,30 @@ def test_element_segments_for_later(box: Box) -> None:
         assert number(box.ask(ref, b"\x03")) == 103
         assert number(box.ask(ref, b"\x01\x00")) == 102
         assert box.fails(ref, b"\x00\x00\x00").code == "trap.indirect-call"
+
+
+def test_a_table_that_is_too_large(box: Box) -> None:
+    """What no agent may have is not kept: each is refused it, as ever."""
+    text = tabled(
+        "(table $t 2 funcref)",
+        "(global.set $grown (table.grow $t (ref.null func) (i32.const 20000)))",
+        handle="(global.set $result (i64.extend_i32_s (global.get $grown))) (i32.const 0)",
+        more="(global $grown (mut i32) (i32.const 0))",
+    )
+    assert "20002 elements" in warmed(text).facts.warmth.reason
+    assert number(box.ask(box.spawn(text))) == -1
+
+
+def test_segments_are_looked_at_with_fuel_of_their_own() -> None:
+    """An initialisation that has just enough leaves none: a segment does not count as dropped for that."""
+    text = agent(USE, items=BUMP + SEGMENTS + '(func (export "_initialize") (data.drop $dropped))')
+    data = to_binary(text.encode())
+    facts = read_facts(data)
+    whole = warm_up(data, facts, frozenset())
+    least = warm_up(data, facts, frozenset(), whole.warmth.fuel)
+    assert least.warmth.state == "warm"
+    assert least.binary == whole.binary
+    assert warm_up(data, facts, frozenset(), whole.warmth.fuel - 1).warmth.reason == "it ends with limit.fuel"
 
 
 def test_a_table_with_an_initial_value(box: Box) -> None:

@@ -98,6 +98,8 @@ bool wasmtime_instance_export_get(wasmtime_context_t *, const wasmtime_instance_
 void wasmtime_global_get(wasmtime_context_t *, const wasmtime_global_t *, wasmtime_val_t *);
 bool wasmtime_table_get(wasmtime_context_t *, const wasmtime_table_t *, uint64_t, wasmtime_val_t *);
 uint64_t wasmtime_table_size(const wasmtime_context_t *, const wasmtime_table_t *);
+wasmtime_error_t *wasmtime_context_set_fuel(wasmtime_context_t *, uint64_t);
+bool wasmtime_trap_code(const wasm_trap_t *, uint8_t *);
 wasmtime_call_future_t *wasmtime_func_call_async(wasmtime_context_t *, const wasmtime_func_t *, const wasmtime_val_t *,
                                                  size_t, wasmtime_val_t *, size_t, wasm_trap_t **, wasmtime_error_t **);
 bool wasmtime_call_future_poll(wasmtime_call_future_t *);
@@ -161,7 +163,6 @@ wasmtime_error_t *wasmtime_component_linker_instantiate(
 wasmtime_store_t *wasmtime_store_new(wasm_engine_t *, void *, void (*)(void *));
 void wasmtime_store_delete(wasmtime_store_t *);
 wasmtime_context_t *wasmtime_store_context(wasmtime_store_t *);
-wasmtime_error_t *wasmtime_context_set_fuel(wasmtime_context_t *, uint64_t);
 void wasmtime_store_limiter(wasmtime_store_t *, int64_t, int64_t, int64_t, int64_t, int64_t);
 
 typedef struct wasm_globaltype_t wasm_globaltype_t;

@@ -116,13 +116,16 @@ def _warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> 
         if size > MAX_MEMORY_BYTES:
             raise Cold(f"it leaves {size >> 20} MiB of memory, more than {MAX_MEMORY_BYTES >> 20}")
         image = capture(guest.slot, layout, names)
+    table = max(map(len, image.tables), default=0)
+    if table > engine.TABLE_ELEMENTS:
+        raise Cold(f"it leaves a table of {table} elements, more than any agent may have")
     thawed = thaw(layout, image)
     warmth = Warmth(
         WARM,
         fuel=used,
         host_calls=calls,
         memory=size,
-        table=max(map(len, image.tables), default=0),
+        table=table,
         most_memory=engine.MAX_MEMORY if _cannot_grow_beyond(layout, MEMORY) else MEMORY,
         time=seen.time,
         random=seen.random_numbers,
