@@ -73,6 +73,10 @@ CASES: dict[str, str] = {
     "build --optimize": "--optimize",
     "build --optimize best": "--optimize: 'best' is not size or speed",
     "build --dbug": "did you mean --debug?",
+    "dev nowhere": "agent.toml: No such file or directory",
+    "dev --message": "--message",
+    "dev --optimize best": "--optimize",
+    "dev --stub x": "--stub",
     "inspect": "MODULE",
     "inspect --fuel 3 echo.wat": "--fuel",
     "check echo.wat echo.wat": "echo.wat",
@@ -136,7 +140,7 @@ JSON = [
     "up --json --nonsense",
     "mcp --json",
 ]
-LATER = "dev serve tell ask agents logs dead-letters top wit".split()
+LATER = "serve tell ask agents logs dead-letters top wit".split()
 
 
 @pytest.fixture(scope="module")

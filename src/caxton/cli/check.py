@@ -45,7 +45,28 @@ def check(module: Path, *, json: bool) -> int:
     return exit_status(error.code)
 
 
+def examine(module: Path) -> Points:
+    """The points of a module, without the list that a conformance agent proves.
+
+    Raises:
+        LimitError: ``limit.host``, this machine has no room to look at it.
+    """
+    points = Points()
+    interrupts.run(_examine(module, points))
+    return points
+
+
 async def _check(module: Path, points: Points) -> Proven | None:
+    language = await _examine(module, points)
+    if language is None:
+        return None
+    from caxton.cli.check_list import prove_list
+
+    return await prove_list(module, language)
+
+
+async def _examine(module: Path, points: Points) -> str | None:
+    """Notes the points; answers the language for which the agent can prove the whole list, if it can."""
     try:
         found = await inspect_module(module)
     except CaxtonError as error:
@@ -59,12 +80,7 @@ async def _check(module: Path, points: Points) -> Proven | None:
     points.ok("file", f"{found.contents['size']:,} bytes")
     if not _check_shape(found, points):
         return None
-    language = await _try(module, points)
-    if language is None:
-        return None
-    from caxton.cli.check_list import prove_list
-
-    return await prove_list(module, language)
+    return await _try(module, points)
 
 
 async def _try(module: Path, points: Points) -> str | None:

@@ -9,8 +9,8 @@ from typing import Any, Final
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
 
-VERBS: Final = ("new", "build", "run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
-LATER: Final = tuple("dev serve tell ask agents logs dead-letters top wit".split())
+VERBS: Final = ("new", "build", "dev", "run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
+LATER: Final = tuple("serve tell ask agents logs dead-letters top wit".split())
 
 
 def check_verb(arguments: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def run(
         params=options.params(param or ()),
         seed=None if seed is None else options.whole(seed, "--seed"),
         clock=None if clock is None else options.moment(clock),
-        messages=options.messages(_order(context), message or (), message_file or (), int(limits.message)),
+        messages=options.messages(order_of(context), message or (), message_file or (), int(limits.message)),
         json=json,
         config=None if config is None else options.path(config, "--config"),
         trace_calls=trace_calls,
@@ -93,7 +93,8 @@ def run(
     return functools.partial(work, job)
 
 
-def _order(context: typer.Context) -> list[str]:
+def order_of(context: typer.Context) -> list[str]:
+    """In which order the messages' options stand."""
     found: list[str] = context.meta[ORDER]
     return [name for name in found if name in ("message", "message_file")]
 

@@ -1,4 +1,4 @@
-"""The verbs that make agents from source: ``new``, ``build``. Made as those in verbs.py."""
+"""The verbs that make agents from source: ``new``, ``build``, ``dev``. Made as those in verbs.py."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from caxton.cli.app import Verb, Work, app, example, json_option
+from caxton.cli.verbs import order_of
 
 LANGUAGES = "c, cpp, zig, rust, go, assemblyscript, python, javascript, typescript"
 
@@ -67,3 +68,55 @@ def build(
 
     order = Order(path(folder, "DIR"), debug=debug, optimize=goal(optimize), install=install)
     return functools.partial(work, order, json=json)
+
+
+@app.command(
+    cls=Verb,
+    short_help="Build, check and try a project at every save.",
+    epilog=example(
+        "caxton dev --message hello", "caxton dev translator --config caxton.toml --grant 'time.*' --message now"
+    ),
+)
+def dev(
+    context: typer.Context,
+    folder: _Folder = ".",
+    message: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="A message. May be repeated.")] = None,
+    message_file: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="A file that holds a message; - is standard input.")
+    ] = None,
+    grant: Annotated[list[str] | None, typer.Option(metavar="TOOL", help="Tools that it may call, as a glob.")] = None,
+    stub: Annotated[
+        list[str] | None, typer.Option(metavar="TOOL=FILE", help="A granted tool that answers with a file's content.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(metavar="K=V", help="A parameter for the agent: JSON, or else text.")
+    ] = None,
+    config: Annotated[str | None, typer.Option(metavar="FILE", help="A file with tools, such as caxton.toml.")] = None,
+    optimize: _Optimize = None,
+    install: _Install = False,
+) -> Work:
+    """Watch a project: at every save build its module, check it, and send it the messages again.
+
+    The module is built with debug information, so that a trap tells the line. Ctrl-C ends it.
+    """
+    from caxton.cli import options
+    from caxton.cli.build import Order, goal
+    from caxton.cli.dev import Watched
+    from caxton.cli.dev import dev as work
+
+    order = Order(options.path(folder, "DIR"), debug=True, optimize=goal(optimize), install=install)
+    stubs = options.stubs(stub or ())
+    limits = options.limits(None, None, None)
+    job = options.Job(
+        module=order.folder,  # until there is one
+        limits=limits,
+        grants=options.grants(grant or (), stubs),
+        stubs=stubs,
+        params=options.params(param or ()),
+        seed=None,
+        clock=None,
+        messages=options.messages(order_of(context), message or (), message_file or (), int(limits.message)),
+        json=False,
+        config=None if config is None else options.path(config, "--config"),
+    )
+    return functools.partial(work, Watched(order, job))

@@ -2,7 +2,7 @@
 
 From the bottom up: errors; places (SDKs and caches), files; running (a compiler, bounded); machine (what is installed);
 language (what a language has to know) and languages/ (one module each); project (``agent.toml``);
-create; sections, optimize (wasm-opt); building. rust_std: the library that Debian's compiler lacks.
+create; sections, optimize (wasm-opt); building; watching. rust_std: the library that Debian's compiler lacks.
 """
 
 from caxton.toolchain.building import Built, build
