@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from caxton.sandbox.hostcalls import CAXTON
-from caxton.sandbox.module import CALL_COST
+from caxton.sandbox.limits import CALL_COST
 from caxton.sandbox.wasi import WASI, _denied
 from tests.docs.pages import DOCS, REFERENCE, Page, plain, read
 
