@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import caxton
+from caxton.sandbox.cache import ModuleCache
+from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.engine import Settings
+from caxton.sandbox.module import load
 from tests.sandbox.guests import BUMP, Box, agent, i64, number, warmed
 
 # Three initialisers, each of which leaves its mark in memory or in a global, and answers with the sum of the marks.
@@ -85,6 +90,23 @@ def test_a_module_without_initialisation_is_as_it_is() -> None:
     """There is nothing to run ahead, and what is compiled is the module's own bytes."""
     found = warmed(agent()).facts.warmth
     assert (found.state, found.shift, found.memory) == ("plain", 0, 0)
+
+
+def not_again(data: bytes, settings: Settings) -> Compilation:
+    """Stands for a compilation that is not needed."""
+    raise AssertionError("it is compiled again")
+
+
+def test_what_stays_as_it_is_is_compiled_once(box: Box) -> None:
+    """A module that has nothing to do, or cannot be run ahead, is the same with the switch and without."""
+    for items in ("", '(func (export "_initialize") (drop (memory.size)))'):
+        text = agent(items=items + "(func (nop) (nop))")
+        box.spawn(text)
+        loaded = box.host._loader.known(text, frozenset(), caxton.Limits(), True)
+        box.spawn(text, warm=False)
+        assert loaded is not None
+        assert box.host._loader.known(text, frozenset(), caxton.Limits(), False) is loaded
+        assert load(text.encode(), ModuleCache(), compilation=not_again).facts == loaded.facts
 
 
 def test_a_window_comes_after_it(box: Box) -> None:

@@ -98,7 +98,16 @@ class Loader:
                 return None
             if self._is_fair(found, limits):
                 return found
-        return self._kept.get((False, *key))
+        return self._kept_cold(key)
+
+    def _kept_cold(self, key: _Key) -> AnyModule | None:
+        """A module as it is: loaded so, or loaded to be warm and left as it is."""
+        found = self._kept.get((False, *key))
+        if found is None:
+            other = self._kept.get((True, *key))
+            if other is not None and not other.facts.warmth.is_warm:
+                return other
+        return found
 
     def _is_fair(self, module: AnyModule, limits: Limits) -> bool:
         """Whether a warm start brings an agent where a cold one would have."""
@@ -139,9 +148,9 @@ class Loader:
     async def _load_once(
         self, source: Source, features: frozenset[str], limits: Limits, *, warm: bool, watched: Watched = UNWATCHED
     ) -> AnyModule:
-        key: _Key = (warm, *self._key(source, features, limits))
-        key = key if watched == UNWATCHED else (*key, watched)
-        found = self._kept.get(key)
+        plain = self._key(source, features, limits)
+        key: _Key = (warm, *plain) if watched == UNWATCHED else (warm, *plain, watched)
+        found = self._kept.get(key) if warm or watched != UNWATCHED else self._kept_cold(plain)
         if found is not None and not (warm and found.facts.warmth.wants_more_than(limits.fuel)):
             return found
         task = self._loading.get(key)

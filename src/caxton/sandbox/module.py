@@ -327,6 +327,9 @@ def load(
     used = engine.shared_engine(settings)
     name = entry_name(data, settings, bool(warm_fuel))
     found = _from_cache(cache, name, used, warm_fuel)
+    if found is None and not warm_fuel:  # it may have been left as it is when it was to be warm
+        other = _from_cache(cache, entry_name(data, settings, warm=True), used, 0)
+        found = other if other is not None and not other.facts.warmth.is_warm else None
     if found is not None:
         return found
     facts, code = (
