@@ -12,6 +12,8 @@ from caxton.sandbox.compiler import Facts
 from caxton.sandbox.component_abi import IMPORTS, ComponentGuest
 from caxton.sandbox.component_calls import EXPORTS, HANDLE, HANDLE_TEXT, PACKAGE, TYPES, VERSION
 from caxton.sandbox.component_lines import ComponentLines
+from caxton.sandbox.component_wasi import RESOURCES, USES
+from caxton.sandbox.component_wasi import VERSION as WASI_VERSION
 from caxton.sandbox.limits import CALL_COST, PROGRAMS, SLICE, GuestLimits
 from caxton.sandbox.native import ffi, shim, take_error, wasmtime
 from caxton.text import cut, safe_name
@@ -19,7 +21,8 @@ from caxton.text import cut, safe_name
 _SHOWN: Final = 400
 _VERSIONED: Final = re.compile(r"([^@]+)@(\d+)\.(\d+)\.(\d+)")
 _KNOWN: Final = {(row.interface, row.name): row for row in IMPORTS}
-_INTERFACES: Final = {row.interface for row in IMPORTS} | {TYPES}
+_INTERFACES: Final = {row.interface for row in IMPORTS} | {TYPES} | set(USES)
+_WASI_VERSION: Final = ("0", "2")
 
 
 def _interface(name: str) -> str:
@@ -34,8 +37,10 @@ def _interface(name: str) -> str:
         raise ModuleError("module.unknown-import", f"the host has no interface {safe_name(name)}")
     if found:
         version = ".".join(found.groups()[1:])
-        if plain.startswith(f"{PACKAGE}/") and version != VERSION:
-            raise ModuleError("module.unknown-import", f"the host has {plain}@{VERSION}, not {safe_name(name)}")
+        wanted = VERSION if plain.startswith(f"{PACKAGE}/") else WASI_VERSION
+        same = version == VERSION if wanted is VERSION else found.groups()[1:3] == _WASI_VERSION
+        if not same:
+            raise ModuleError("module.unknown-import", f"the host has {plain}@{wanted}, not {safe_name(name)}")
     return plain
 
 
@@ -49,13 +54,13 @@ def check_imports(facts: Facts) -> None:
         if not module:
             raise ModuleError("module.unknown-import", f"the host has no import {safe_name(name)} ({_short(found)})")
         plain = _interface(module)
-        if not name or found == "resource":
+        if not name or (found == "resource" and name in USES.get(plain, ())):
             continue
         row = _KNOWN.get((plain, name))
         label = f"{safe_name(module)}.{safe_name(name)}"
         if row is None:
             raise ModuleError("module.unknown-import", f"the host has no import {label} ({_short(found)})")
-        if row.signature != found:
+        if row.signature not in ("", found):
             raise ModuleError("module.unknown-import", f"{label} is {_short(row.signature)}, not {_short(found)}")
 
 
@@ -207,7 +212,7 @@ def _make_linker(used: engine.Engine) -> tuple[Any, list[Any]]:
     linker = wasmtime.wasmtime_component_linker_new(used.pointer)
     kept: list[Any] = []
     root = wasmtime.wasmtime_component_linker_root(linker)
-    for interface in dict.fromkeys(row.interface for row in IMPORTS):
+    for interface in dict.fromkeys([*(row.interface for row in IMPORTS), *USES]):
         _define_interface(root, interface, kept)
     wasmtime.wasmtime_component_linker_instance_delete(root)
     return linker, kept
@@ -215,8 +220,12 @@ def _make_linker(used: engine.Engine) -> tuple[Any, list[Any]]:
 
 def _define_interface(root: Any, interface: str, kept: list[Any]) -> None:
     found = ffi.new("wasmtime_component_linker_instance_t **")
-    name = f"{interface}@{VERSION}".encode()
+    version = VERSION if interface.startswith(f"{PACKAGE}/") else WASI_VERSION
+    name = f"{interface}@{version}".encode()
     _must(wasmtime.wasmtime_component_linker_instance_add_instance(root, name, len(name), found))
+    for resource in USES.get(interface, ()):
+        encoded = resource.encode()
+        _must(shim.cx_define_resource(found[0], encoded, len(encoded), RESOURCES[resource]))
     for number, row in enumerate(IMPORTS):
         if row.interface == interface:
             _define_function(found[0], number, row.name, row.shape, row.result, kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import Any, Final
 
 from caxton.agents.ports import Addressed, Services
@@ -11,11 +12,14 @@ from caxton.errors import MessagingError, ProtocolError
 from caxton.messages import Envelope, Performative
 from caxton.sandbox import traps
 from caxton.sandbox.component_calls import CALLS, ComponentCall
-from caxton.sandbox.core_abi import CoreGuest
+from caxton.sandbox.component_values import Value, put, taken
+from caxton.sandbox.component_wasi import WASI_CALLS, Waiting
+from caxton.sandbox.core_abi import CoreGuest, Origin
 from caxton.sandbox.hostcalls import HostCalls, answer
 from caxton.sandbox.native import ffi, shim
+from caxton.sandbox.wasi import Exit
 
-IMPORTS: Final[tuple[ComponentCall, ...]] = CALLS
+IMPORTS: Final[tuple[ComponentCall, ...]] = (*CALLS, *WASI_CALLS)
 """Every function that a component may import; a pending host call is an index into it."""
 
 _LOCAL: Final = tuple(row.local for row in IMPORTS)
@@ -79,7 +83,11 @@ def _pack_info(info: dict[str, Any]) -> bytes:
 class ComponentGuest(CoreGuest):
     """One instance of a component (the ``Guest`` of agents/ports.py). Not thread-safe: one driver at a time."""
 
-    __slots__ = ()
+    __slots__ = ("_then",)
+
+    def __init__(self, program: Any, module: Origin) -> None:
+        super().__init__(program, module)
+        self._then: Callable[[], Value | None] | None = None
 
     def deliver(self, payload: bytes, deadline_ns: int, message: Addressed | None = None) -> int:
         """Begins a turn. Answers a status; INTERRUPTED where the instance is not idle."""
@@ -108,9 +116,15 @@ class ComponentGuest(CoreGuest):
             calls = self._calls = HostCalls(slot)
         calls.forget()
         number = slot.call
-        arguments = list(slot.arguments[0 : _ARITY[number]])
+        row = IMPORTS[number]
         try:
-            outcome = answer(calls, services, IMPORTS[number], arguments)
+            if row.result == "v":
+                return self._answer_wasi(calls, services, row)
+            outcome = answer(calls, services, row, list(slot.arguments[0 : _ARITY[number]]))
+        except Exit as error:
+            self._exit = error.status
+            self._end(traps.FAULT_EXIT, f"the guest exited with status {error.status}", "")
+            return None
         except ProtocolError as error:
             self._end(traps.FAULT_PROTOCOL, error.message, error.code)
             return None
@@ -119,9 +133,31 @@ class ComponentGuest(CoreGuest):
         self._give(outcome)
         return None
 
+    def _answer_wasi(self, calls: HostCalls, services: Services, row: ComponentCall) -> Pending | None:
+        part = self._slot.part
+        outcome = row.handler(calls, services, *[taken(part.taken[i]) for i in range(part.ntaken)])
+        if isinstance(outcome, Waiting):
+            self._then = outcome.then
+            return outcome.pending
+        self._give_value(outcome)
+        return None
+
+    def _give_value(self, value: Value | None) -> None:
+        """Hands the guest a value: here every answer of WASI passes."""
+        slot = self._slot
+        if value is not None and slot.part.results:
+            if value[0] == "bytes":
+                shim.cx_charge(slot, len(value[1]))
+            put(slot, slot.part.results[0], value)
+        shim.cx_settle(slot)
+
     def settle(self, outcome: Outcome) -> None:
         """Answers the host call that waited."""
         assert self._calls is not None
+        then, self._then = self._then, None
+        if then is not None:
+            self._give_value(then())
+            return
         self._calls.forget()
         if isinstance(outcome, Chosen):
             self._give(self._calls.settle(outcome.outcome), outcome.index)

@@ -1,7 +1,7 @@
 """The types of a component's imports and exports, as text in the way of WIT, every name looked through.
 
 What Wasmtime says of a component's type is walked once, in the compiler's child: no type of a guest's is ever met in
-the host. Two types are the same when their texts are; resources are named by the interface that they come from.
+the host. Two types are the same when their texts are; a resource has the name that its interface gives it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ComponentTypes:
     def _read(self, count: int, nth: Any, of: Any) -> Iterator[tuple[str, dict[str, str] | str]]:
         for name, item in self._items(count, nth, of):
             if item.kind == _INSTANCE:
-                yield name, self._interface(name, item.of.pointer)
+                yield name, self._interface(item.of.pointer)
             else:
                 yield name, self._item(item, name)
 
@@ -66,14 +66,13 @@ class ComponentTypes:
             wasmtime.wasmtime_component_extern_type(what[0], item)
             yield _text(name, length), item
 
-    def _interface(self, name: str, instance: Any) -> dict[str, str]:
+    def _interface(self, instance: Any) -> dict[str, str]:
         api = wasmtime
         count = api.wasmtime_component_instance_type_export_count(instance, self._engine)
         items = list(self._items(count, api.wasmtime_component_instance_type_export_nth, instance))
-        label = name.partition("@")[0]
         for key, item in items:
             if item.kind == _RESOURCE:
-                self._resources.append((item.of.pointer, f"{label}/{key}"))
+                self._resources.append((item.of.pointer, key))
         return {key: self._item(item, key) for key, item in items if item.kind != _TYPE}
 
     def _item(self, item: Any, name: str) -> str:

@@ -322,7 +322,8 @@ static void release_taken(cx_part_t *part) {
 /* Makes numbers of the host's resources: the type above, the number below. */
 static bool resolve(wasmtime_context_t *context, val_t *value) {
   if (value->kind == LIST) {
-    for (size_t i = 0; i < value->of.list.size && value->of.list.data[0].kind == RESOURCE; i++)
+    bool any = value->of.list.size && value->of.list.data[0].kind == RESOURCE; /* the items have one type */
+    for (size_t i = 0; any && i < value->of.list.size; i++)
       if (!resolve(context, &value->of.list.data[i])) return false;
     return true;
   }
