@@ -94,6 +94,13 @@ func handle(message []byte) ([]byte, error) {
 		return []byte(time.Since(began).String()), nil
 	case "goroutines":
 		return goroutines()
+	case "elsewhere":
+		go panic(rest)
+		time.Sleep(time.Second)
+	case "deadlock":
+		<-make(chan int)
+	case "exit":
+		os.Exit(3)
 	case "garbage":
 		for i := range 1000 {
 			kept = [][]byte{make([]byte, 1<<16), {byte(i)}}
@@ -203,6 +210,22 @@ def test_the_trap_shows_the_functions_that_were_running(box: Box, module: bytes)
     assert "main.handle" in names
 
 
+@pytest.mark.parametrize(
+    ("message", "code", "said"),
+    [
+        ("elsewhere oh no", "trap.unreachable", "panic: oh no"),
+        ("deadlock", "trap.unreachable", "fatal error: all goroutines are asleep - deadlock!"),
+        ("exit", "agent.failed", ""),
+    ],
+)
+def test_what_go_itself_gives_up_for_is_told(box: Box, module: bytes, message: str, code: str, said: str) -> None:
+    """A panic in another goroutine, a deadlock, os.Exit: Go says why, and the next message finds a new instance."""
+    ref = box.spawn(module)
+    assert box.fails(ref, message).code == code
+    assert not said or said in [line for _, level, line in box.logs if level == "warning"]
+    assert box.ask(ref, "echo again").text == "again"
+
+
 def test_a_panic_may_be_recovered(box: Box, module: bytes) -> None:
     """As in any Go program."""
     ref = box.spawn(module)
@@ -277,7 +300,7 @@ def test_memory_stays_flat(run: Run, module: bytes) -> None:
                 assert reply.payload == message[5:]
                 if i >= 3_000:
                     memory.add(reply.usage.memory)
-            assert max(memory) - min(memory) <= MIB
+            assert max(memory) - min(memory) <= 4 * MIB  # what Go's heap grows by
             for _ in range(3):
                 last = (await ref.ask("garbage")).usage.memory
             assert last < 16 * MIB
