@@ -14,10 +14,10 @@ import caxton
 import caxton.testing
 
 NAMES: Final = """
-    AgentError AgentFailed AgentRef AgentStatistics CaxtonError DeadLetter Debug Envelope Frame FsSettings Grants Host
-    HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings MemorySettings MessagingError
-    ModuleError Performative Profile ProtocolError Recorder Reply Restart Rule ToolError ToolSettings TrapError Usage
-    __version__
+    AgentError AgentFailed AgentRef AgentStatistics Autopsy CaxtonError DeadLetter Debug Envelope Frame
+    FsSettings Grants Host HostCall HostError HostStatistics HttpSettings LimitError Limits LlmSettings
+    MemorySettings MessagingError ModuleError Performative Profile ProtocolError Recorder Reply Restart Rule
+    ToolError ToolSettings TrapError Usage __version__
 """.split()
 TESTING: Final = """
     DRIVER ECHO UPPER ManualClock ManualTimer Result ResultOf Step act call driver perform program results settle

@@ -28,6 +28,7 @@ from caxton.errors import (
     ToolError,
     TrapError,
 )
+from caxton.host.autopsy import Autopsy
 from caxton.host.debugging import Debug
 from caxton.host.profiling import Profile, Recorder
 from caxton.host.reference import AgentRef, Reply
@@ -44,6 +45,7 @@ __all__ = [
     "AgentFailed",
     "AgentRef",
     "AgentStatistics",
+    "Autopsy",
     "CaxtonError",
     "DeadLetter",
     "Debug",

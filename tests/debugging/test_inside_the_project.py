@@ -106,6 +106,17 @@ def test_the_first_frame_inside_counts(project: Path) -> None:
     assert (found.file, found.line) == ("src/a.ts", 2)
 
 
+def test_the_sdks_files_come_last(project: Path) -> None:
+    """A panic's innermost frames are the SDK's: shown is where it came from; but better those than nothing."""
+    (project / "caxton").mkdir()
+    (project / "caxton" / "std.ts").write_text("of the SDK")
+    sdk, mine = Frame("panic", 0, 0, "caxton/std.ts", 1), Frame("f", 1, 0, "src/a.ts", 9)
+    found = excerpt(project / "out" / "agent.wasm", [sdk, mine])
+    assert found is not None
+    assert (found.file, found.line) == ("src/a.ts", 9)
+    assert str(excerpt(project / "out" / "agent.wasm", [sdk])) == "> 1 | of the SDK"
+
+
 def test_a_module_without_a_project(tmp_path: Path) -> None:
     """Its own folder is all there is."""
     (tmp_path / "below").mkdir()

@@ -47,6 +47,7 @@ class Agent(Driver):
         "_round",
         "_scheduled",
         "_supervise",
+        "autopsy",
         "failure",
         "mailbox",
         "on_ended",
@@ -77,6 +78,7 @@ class Agent(Driver):
         self._round = 0
         self._scheduled = False
         self._renewing = False
+        self.autopsy: Callable[[Guest, CaxtonError], None] | None = None  # looks at an instance that has failed
         self.recorded = False  # by a profiler
         self.origin: tuple[Any, frozenset[str], str] = (b"", frozenset(), "")  # its module: source, features, SHA-256
 
@@ -267,6 +269,8 @@ class Agent(Driver):
     def _faulted(self) -> None:
         assert self._guest is not None
         found = self._guest.fault()
+        if self.autopsy is not None and isinstance(found, CaxtonError) and found.code != "limit.message-size":
+            self.autopsy(self._guest, found)
         if isinstance(found, int):
             self._exited(found)
         elif found.code in _UNSEEN and self._turn is not None and self._turn.delivery is not None:

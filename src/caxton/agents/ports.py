@@ -8,7 +8,7 @@ and answers with a status; after ``CALL`` the pending host call is answered, aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
 
 from caxton.agents.grants import Grants
 from caxton.agents.tracing import TraceSink
@@ -70,6 +70,15 @@ class Guest(Protocol):
 
     def fault(self) -> CaxtonError | int:
         """Why the job failed, after ``FAULT``; or the status that the guest exited with."""
+
+    def write_dump(self, file: BinaryIO, error: CaxtonError, name: str, module: str) -> None:
+        """Writes what is left of the instance, after ``fault`` gave ``error``, as a core dump. ``name``: what it is to
+        be called; ``module``: its module's file.
+
+        Raises:
+            OSError: the file takes nothing more.
+            ValueError: it cannot be dumped.
+        """
 
     def interrupt(self) -> None:
         """Makes a running ``run`` on another thread end soon, with ``INTERRUPTED``."""

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from caxton.cli import interrupts, output
+from caxton.cli.dumps import dump_parts
 from caxton.host.inspection import Inspection, inspect_module
 from caxton.text import safe, safe_name
 
@@ -41,6 +42,8 @@ def inspect(module: Path, *, json: bool) -> int:
 def _page(found: Inspection) -> RenderableType:
     contents = found.contents
     parts: list[RenderableType] = [_summary(found)]
+    if contents["coredump"] is not None:
+        return Group(*parts, *dump_parts(contents["coredump"]))
     imports = [
         (f"{safe_name(item['module'])}.{safe_name(item['name'])}", item["type"], "yes" if item["known"] else "no")
         for item in contents["imports"]

@@ -28,7 +28,8 @@ _NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 class Job:
     """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON;
     ``config`` is the file that has the tools; ``trace_calls``: host calls are shown;
-    ``profile``, ``flamegraph``: the files for a profile."""
+    ``profile``, ``flamegraph``: the files for a profile;
+    ``coredump``: that for a core dump."""
 
     module: Path
     messages: Sequence[bytes]
@@ -43,6 +44,7 @@ class Job:
     trace_calls: bool = False
     profile: Path | None = None
     flamegraph: Path | None = None
+    coredump: Path | None = None
 
 
 def invalid(message: str) -> HostError:

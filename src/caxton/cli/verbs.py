@@ -63,6 +63,9 @@ def run(
     flamegraph: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write where it spends its time, as a picture (SVG).")
     ] = None,
+    coredump: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write its memory, globals and stack when it traps.")
+    ] = None,
     json: json_option = False,
 ) -> Work:
     """Run one agent: deliver messages to it in turn, and print its responses.
@@ -88,6 +91,7 @@ def run(
         config=None if config is None else options.path(config, "--config"),
         trace_calls=trace_calls,
         profile=None if profile is None else options.path(profile, "--profile"),
+        coredump=None if coredump is None else options.path(coredump, "--coredump"),
         flamegraph=None if flamegraph is None else options.path(flamegraph, "--flamegraph"),
     )
     return functools.partial(work, job)

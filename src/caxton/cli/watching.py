@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,8 +12,9 @@ from caxton.agents.tracing import HostCall
 from caxton.cli import output
 from caxton.cli.options import Job
 from caxton.errors import HostError
+from caxton.host.autopsy import Autopsy
 from caxton.host.debugging import Debug
-from caxton.host.profiling import Recorder
+from caxton.host.profiling import Profile, Recorder
 from caxton.host.tracing import MOST_CALLS
 from caxton.text import safe_name
 
@@ -33,20 +35,28 @@ class Watch:
         self._lost = 0
         self._files = {path: _opened(path) for path in (job.profile, job.flamegraph) if path is not None}
         self._recorder = Recorder() if job.profile or job.flamegraph else None
+        self._autopsy = None if job.coredump is None else Autopsy(job.coredump)
+        if job.coredump is not None and not os.access(job.coredump.parent, os.W_OK):
+            raise HostError("storage.failed", f"{safe_name(str(job.coredump))}: no file can be made there")
 
     def debug(self) -> Debug:
         """What the agent is to be spawned with."""
-        return Debug(trace=self._take if self._job.trace_calls else None, profile=self._recorder)
+        return Debug(self._take if self._job.trace_calls else None, self._recorder, self._autopsy)
 
     async def finish(self) -> None:
-        """The agent has run: writes the profile.
+        """The agent has run: writes the profile, and says what became of the core dump.
 
         Raises:
             HostError: ``storage.failed``.
         """
-        if self._recorder is None or not self._recorder.has_begun:
-            return
-        found = await self._recorder.finish()
+        if self._recorder is not None and self._recorder.has_begun:
+            await self._write_profile(await self._recorder.finish())
+        if self._autopsy is not None and self._autopsy.written:
+            output.remark(f"caxton: the core dump is in {safe_name(str(self._autopsy.path))}")
+        elif self._autopsy is not None and self._autopsy.failure is not None:
+            raise HostError("storage.failed", f"{safe_name(str(self._autopsy.path))}: {self._autopsy.failure}")
+
+    async def _write_profile(self, found: Profile) -> None:
         if not found.samples:
             output.remark("caxton: warning: the profile is empty: the agent computed for less than a millisecond")
         if not found.complete:

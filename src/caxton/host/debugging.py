@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from caxton.agents.tracing import TraceSink
-from caxton.host.loading import UNWATCHED, Watched
+from caxton.host.autopsy import Autopsy
+from caxton.host.loading import Watched
 from caxton.host.profiling import Recorder
 
 
@@ -16,15 +17,17 @@ class Debug:
     Attributes:
         trace: is told of every host call, those of turn 0 included. On any thread; it must be quick.
         profile: records where the agent spends its time, until its ``finish``.
+        coredump: writes a core dump when an instance traps, or a limit ends it.
     """
 
     trace: TraceSink | None = None
     profile: Recorder | None = None
+    coredump: Autopsy | None = None
 
     @property
     def watched(self) -> Watched:
         """What instances must be made for."""
-        return UNWATCHED if self.profile is None else Watched(profiled=True)
+        return Watched(self.profile is not None, self.coredump is not None)
 
 
 NOTHING = Debug()

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from caxton.agents.spec import Limits
 from caxton.errors import CaxtonError, ModuleError
+from caxton.host.dumps import MAX_DUMP, find_places, is_dump
 from caxton.sandbox.compiler import Description, Facts
 from caxton.sandbox.core_abi import IMPORTS
 from caxton.sandbox.engine import Settings
@@ -74,7 +75,7 @@ async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = N
     stopped = threading.Event()
     description: Description | None = None
     try:
-        size = int(limits.module_size)
+        size = MAX_DUMP if is_dump(path) else int(limits.module_size)
         data = await asyncio.to_thread(read_module, path, size, stopped=stopped.is_set)
         description = Description(data, Settings(), warm_fuel=limits.fuel)
         found = await asyncio.to_thread(description.run)
@@ -82,6 +83,8 @@ async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = N
         stopped.set()
         if description is not None:
             description.stop()
+    if found["coredump"] is not None:
+        await asyncio.to_thread(find_places, path, found["coredump"], limits)
     return _judge(found)
 
 
@@ -95,6 +98,9 @@ def _judge(found: dict[str, Any]) -> Inspection:
         why = "this is a component; only core modules can be agents yet"
     checks["valid"] = None if why is None else ModuleError("module.invalid", why)
     if why is not None:
+        return Inspection(found, checks, None)
+    if found["coredump"] is not None:
+        checks["exports"] = ModuleError("module.missing-export", "this is a core dump, and no module that runs")
         return Inspection(found, checks, None)
     known = Facts.from_json(json.dumps(facts).encode())
     place: list[int] = []

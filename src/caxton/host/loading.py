@@ -36,9 +36,10 @@ _THREADS: Final = 8
 
 
 class Watched(NamedTuple):
-    """What is to be seen of a module's instances: where they spend their time."""
+    """What is to be seen of a module's instances: where they spend their time; what is in them when they fail."""
 
     profiled: bool = False
+    dumpable: bool = False
 
 
 UNWATCHED: Final = Watched()
@@ -227,7 +228,9 @@ class Loader:
         with self._lock:
             if self._cache is None:
                 self._cache = ModuleCache()
-        settings = replace(default_settings(features, int(limits.memory)), profiled=watched.profiled)
+        settings = replace(
+            default_settings(features, int(limits.memory)), profiled=watched.profiled, dumpable=watched.dumpable
+        )
         warm_fuel = limits.fuel if key[0] else 0
         compilation = functools.partial(self._compilation, key, warm_fuel)
         module = load(data, self._cache, settings=settings, compilation=compilation, warm_fuel=warm_fuel)

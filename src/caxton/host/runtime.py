@@ -21,7 +21,7 @@ from caxton.agents.units import count, size
 from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
 from caxton.host.debugging import NOTHING, Debug
-from caxton.host.loading import UNWATCHED, Loader, Source, check_features, guest_limits
+from caxton.host.loading import UNWATCHED, Loader, Source, check_features, guest_limits, path_of
 from caxton.host.logs import LogSink, agent_log, to_logging
 from caxton.host.memory import MemoryBudget
 from caxton.host.reference import AgentRef
@@ -256,6 +256,10 @@ class Host(Toolbelt):
         agent.origin = (*origin, module.sha256)
         if debug.trace is not None:
             agent.trace(debug.trace)
+        if debug.coredump is not None:
+            path = path_of(origin[0])
+            debug.coredump.begin(name, module, "module" if path is None else path.name)
+            agent.autopsy = debug.coredump
         self.router.add(agent)
         starting = Starting(self.loop)
         agent.on_started = starting

@@ -20,7 +20,10 @@ MAX_SOURCE: Final = 4 << 20
 MAX_WIDTH: Final = 160
 """Bytes that a line may have there."""
 
-_MOST_FRAMES: Final = 16
+SDK: Final = "caxton"
+"""The folder of a project that ``caxton new`` puts the SDK into."""
+
+_MOST_FRAMES: Final = 64
 _KINDS: Final = frozenset(
     "as asm c c++ cc cpp cs cxx d dart f90 fs go grain h h++ hh hpp hxx inc inl java js kt mbt mjs mm mts nim odin pas"
     " py rs s scala swift ts v wat wit wast zig".split()
@@ -52,21 +55,27 @@ class Excerpt:
 def excerpt(module: str | os.PathLike[str], frames: Iterable[Frame]) -> Excerpt | None:
     """The source around the innermost frame whose file lies in the project of ``module``; None where there is none.
 
-    Blocks: it reads files.
+    Files of the SDK's (in the project's folder ``caxton``) come last: a panic ends there, and begins elsewhere. Blocks:
+    it reads files.
     """
     project = Project(module)
+    known = [frame for frame in list(frames)[:_MOST_FRAMES] if frame.file is not None and frame.line]
     looked_at: set[str] = set()
-    for frame in list(frames)[:_MOST_FRAMES]:
-        if frame.file is None or not frame.line or frame.file in looked_at:
-            continue
-        lines = _lines_of(project, frame.file)
-        if lines is not None and frame.line <= len(lines):
-            first = max(1, frame.line - AROUND)
-            shown = lines[first - 1 : frame.line + AROUND]
-            safe_lines = tuple(safe(line.expandtabs(4), MAX_WIDTH) for line in shown)
-            return Excerpt(frame.file, frame.line, frame.column, first, safe_lines)
-        looked_at.add(frame.file)
+    for frame in sorted(known, key=lambda one: _is_of_sdk(project, one)):
+        file, line = frame.file or "", frame.line or 0
+        lines = None if file in looked_at else _lines_of(project, file)
+        if lines is not None and line <= len(lines):
+            first = max(1, line - AROUND)
+            shown = lines[first - 1 : line + AROUND]
+            safe_lines = tuple(safe(one.expandtabs(4), MAX_WIDTH) for one in shown)
+            return Excerpt(file, line, frame.column, first, safe_lines)
+        looked_at.add(file)
     return None
+
+
+def _is_of_sdk(project: Project, frame: Frame) -> bool:
+    place = project.inside(frame.file or "")
+    return place is not None and SDK in place[:-1]
 
 
 def _lines_of(project: Project, file: str) -> list[str] | None:

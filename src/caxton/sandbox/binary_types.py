@@ -214,6 +214,11 @@ class TypeIndex:
             for _ in range(members):
                 self._places.append(_skip_type(reader))
 
+    def parameters(self, index: int) -> int:
+        """How many parameters the function type with this index has; 0 where it is none."""
+        place = self._places[index] if index < len(self._places) else 0
+        return Reader(self._data, place).u32() if place else 0
+
     def function(self, index: int, offset: int) -> FuncType:
         """The function type with this index; `MalformedBinary` at `offset`, where it is asked for, if there is none."""
         if (known := self._built.get(index)) is not None:

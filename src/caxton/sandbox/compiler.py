@@ -22,6 +22,7 @@ from caxton.errors import CaxtonError, LimitError, ModuleError
 from caxton.sandbox import engine
 from caxton.sandbox.binary import Kind, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
+from caxton.sandbox.dump_facts import DumpFacts
 from caxton.sandbox.lines import Lines, pack_lines
 from caxton.sandbox.names import with_hidden_names
 from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
@@ -46,7 +47,7 @@ class Facts:
     ``imports``: (module, name, signature); ``exports``: name to signature (signature.py); ``memory``: (minimum,
     maximum or None, is 64-bit, is shared) of the exported memory, pages; ``memories``, ``tables``: minima, of the
     module's own. ``lines``: its functions' names and where its code comes from (lines.py), ``has_lines``: that
-    it says so; only compiling finds that out.
+    it says so; only compiling finds that out. ``dump``: what core dumps need (dumpable.py), where it is made for them.
     ``external_debug_info``, ``source_map``: where it says that debug information lies; names of its own making.
     """
 
@@ -65,6 +66,7 @@ class Facts:
     source_map: str | None = None
     warmth: Warmth = NOTHING
     places: tuple[tuple[int, int, int], ...] | None = None
+    dump: DumpFacts | None = None
 
     @property
     def has_initialisation(self) -> bool:
@@ -78,6 +80,7 @@ class Facts:
         found["imports"] = tuple((m, n, s) for m, n, s in found["imports"])
         found["memory"] = tuple(found["memory"]) if found["memory"] else None
         found["warmth"] = Warmth.from_mapping(found["warmth"])
+        found["dump"] = DumpFacts.from_mapping(found["dump"])
         found["memories"], found["tables"] = tuple(found["memories"]), tuple(found["tables"])
         if found["places"] is not None:
             found["places"] = tuple((number, index, pages) for number, index, pages in found["places"])
@@ -196,6 +199,11 @@ def compile_here(data: bytes, settings: engine.Settings, warm_fuel: int = 0) -> 
     facts = replace(read_facts(data), lines=lines, has_lines=Lines(lines).has_places)
     if warm_fuel:
         facts, data = warmed(data, facts, settings.features, warm_fuel)
+    elif settings.dumpable:
+        from caxton.sandbox.dumpable import make_dumpable  # which plain modules do not need
+
+        made = make_dumpable(data, len(facts.imports))
+        facts, data = replace(facts, dump=made.facts, warmth=replace(NOTHING, shift=made.shift)), made.binary
     source = ffi.from_buffer(with_hidden_names(data))
     found = ffi.new("wasmtime_module_t **")
     why = take_error(wasmtime.wasmtime_module_new(compiler.pointer, source, len(data), found))
@@ -275,15 +283,41 @@ def _describe(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[b
 def _read_lines(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
     from caxton.sandbox.lines import pack_companion
 
-    size = int.from_bytes(data[:_SIZE], "little")
-    module, companion = to_binary(data[_SIZE : _SIZE + size]), data[_SIZE + size :]
+    module, companion = _unframed(data, 2)
+    module = to_binary(module)
     read_facts(module)
     lines, why = pack_companion(module, companion)
     return json.dumps({"why": why}).encode(), lines.encode()
 
 
+def _read_places(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
+    from caxton.sandbox.coredump_reader import places
+
+    frames, module, companion = _unframed(data, 3)
+    module = to_binary(module)
+    found = places(json.loads(frames), module, len(read_facts(module).imports), companion)
+    return json.dumps(found).encode(), b""
+
+
 _SIZE: Final = 8
-_TASKS: Final = {"compile": _compile, "describe": _describe, "lines": _read_lines}
+
+
+def framed(*parts: bytes) -> bytes:
+    """Several pieces as one, for a child."""
+    return b"".join(len(part).to_bytes(_SIZE, "little") + part for part in parts)
+
+
+def _unframed(data: bytes, count: int) -> list[bytes]:
+    parts, at = [], 0
+    for _ in range(count):
+        size = int.from_bytes(data[at : at + _SIZE], "little")
+        at += _SIZE
+        parts.append(data[at : at + size])
+        at += size
+    return parts
+
+
+_TASKS: Final = {"compile": _compile, "describe": _describe, "lines": _read_lines, "places": _read_places}
 
 
 def main() -> None:
@@ -295,7 +329,9 @@ def main() -> None:
     _limit_this_process(request["memory"], request["seconds"])
     data = stream.read(request["length"])
     _end_with_parent(stream)
-    settings = engine.Settings(frozenset(request["features"]), request["reservation"], request["profiled"])
+    settings = engine.Settings(
+        frozenset(request["features"]), request["reservation"], request["profiled"], request["dumpable"]
+    )
     try:
         facts, code = _TASKS[request["task"]](data, settings, request["warm_fuel"])
         header = {"facts": len(facts), "code": len(code)}
@@ -426,6 +462,7 @@ class _Child:
             "reservation": self._settings.reservation,
             "warm_fuel": self._warm_fuel,
             "profiled": self._settings.profiled,
+            "dumpable": self._settings.dumpable,
             "memory": self._memory,
             "seconds": self._seconds,
         }
@@ -514,7 +551,7 @@ class LineReading(_Child):
     _task = "lines"
 
     def __init__(self, module: bytes, companion: bytes, settings: engine.Settings, **options: Any) -> None:
-        super().__init__(len(module).to_bytes(_SIZE, "little") + module + companion, settings, **options)
+        super().__init__(framed(module, companion), settings, **options)
 
     def run(self) -> tuple[str, str]:
         """The table of lines (lines.py) and, where it is empty, why.
@@ -525,3 +562,24 @@ class LineReading(_Child):
         """
         answer, lines = self._run()
         return lines.decode(), str(json.loads(answer)["why"])
+
+
+class PlaceReading(_Child):
+    """Finds out where the frames of a core dump lie in their module's source. ``run`` blocks."""
+
+    _task = "places"
+
+    def __init__(
+        self, frames: list[dict[str, Any]], module: bytes, companion: bytes, settings: engine.Settings
+    ) -> None:
+        super().__init__(framed(json.dumps(frames).encode(), module, companion), settings)
+
+    def run(self) -> list[dict[str, Any]]:
+        """What ``coredump_reader.places`` says.
+
+        Raises:
+            ModuleError: the module cannot be read; ``module.too-complex``, it took more than the limits.
+            LimitError: ``limit.host``, no process can be started.
+        """
+        found: list[dict[str, Any]] = json.loads(self._run()[0])
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from caxton.agents.ports import Addressed, Services
 from caxton.agents.tracing import TraceSink
@@ -15,6 +15,9 @@ from caxton.sandbox.hostcalls import CAXTON, HostCalls, Import, answer
 from caxton.sandbox.native import ffi, shim
 from caxton.sandbox.tracing import Tracer
 from caxton.sandbox.wasi import WASI, Exit
+
+if TYPE_CHECKING:
+    from caxton.sandbox.compiler import Facts
 
 IMPORTS: Final[tuple[Import, ...]] = (*CAXTON, *WASI)
 """Every import there is; a pending host call is an index into it."""
@@ -33,6 +36,10 @@ _LOCAL: Final = tuple(row.local for row in IMPORTS)
 
 class Origin(Protocol):
     """A module, as far as its instances know it."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of it."""
 
     @property
     def lines(self) -> traps.Places:
@@ -212,6 +219,16 @@ class CoreGuest:
                 memory_limit=limit,
             )
         return error
+
+    def write_dump(self, file: BinaryIO, error: CaxtonError, name: str, module: str) -> None:
+        """Writes what is left of the instance as a core dump.
+
+        Raises:
+            OSError: the file takes nothing more.
+        """
+        from caxton.sandbox.coredump import CoreDump  # which most hosts never need
+
+        CoreDump(self._slot, self._module.facts, error, name, module).write(file)
 
     def interrupt(self) -> None:
         """Makes ``run`` on another thread end soon."""

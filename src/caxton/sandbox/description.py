@@ -10,6 +10,7 @@ from caxton.sandbox import compiler, engine
 from caxton.sandbox.binary import BinaryInfo, Kind, Producers, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.binary_types import ExternType, FuncType, GlobalType, MemoryType, TableType, TagType
+from caxton.sandbox.coredump_reader import read_core_dump
 from caxton.sandbox.signature import signature
 from caxton.text import NAME_LIMIT, cut
 
@@ -43,6 +44,7 @@ def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[
         "kind": info.kind.value,
         "error": why,
         "facts": None if facts is None else json.loads(facts.as_json()),
+        "coredump": read_core_dump(binary) if core else None,
         **_contents(info),
     }
 

@@ -61,17 +61,18 @@ _log = logging.getLogger("caxton.sandbox")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What compiled code depends on. ``reservation``: bytes of address space behind each linear memory; ``profiled``:
-    the code looks at the epoch, so that a profiler can look at the guest."""
+    the code looks at the epoch, so that a profiler can look at the guest; ``dumpable``: its globals are exported."""
 
     features: frozenset[str] = frozenset()
     reservation: int = _RESERVATIONS[0]
     profiled: bool = False
+    dumpable: bool = False
 
     @property
     def key(self) -> str:
         """The settings as text: part of the name of a cached module."""
-        epochs = " epochs" if self.profiled else ""
-        return f"v3 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}{epochs}"
+        watched = (" epochs" if self.profiled else "") + (" globals" if self.dumpable else "")
+        return f"v3 {','.join(sorted(self.features))} {self.reservation} {_GUARD} {WASM_STACK}{watched}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def pack_companion(data: bytes, companion: bytes) -> tuple[str, str]:
     start, size, _ = _sections(data)
     rows = [(row[0] - start, *row[1:]) for row in read.rows if 0 <= row[0] - start < size]
     # What stands before a function's first position is not the function before it.
-    read.rows = [*((at - start, NOWHERE, 0, 0) for at in _bodies(data, start, size)), *rows, (size, NOWHERE, 0, 0)]
+    read.rows = [*((at - start, NOWHERE, 0, 0) for at in function_bodies(data)), *rows, (size, NOWHERE, 0, 0)]
     return (_packed(start, read, function_names(data)), "") if rows else ("", "it has no positions in this module")
 
 
@@ -129,8 +129,9 @@ def _map_url(data: bytes) -> str | None:
     return None
 
 
-def _bodies(data: bytes, start: int, size: int) -> list[int]:
-    """Where each function of a code section begins, as far as they can be told."""
+def function_bodies(data: bytes) -> list[int]:
+    """Where each function's body begins in a binary, as far as that can be told."""
+    start, size, _ = _sections(data)
     reader = Reader(data, start, start + size)
     found: list[int] = []
     try:

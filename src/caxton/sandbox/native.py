@@ -126,6 +126,7 @@ void wasm_trap_trace(const wasm_trap_t *, wasm_frame_vec_t *);
 void wasm_frame_vec_delete(wasm_frame_vec_t *);
 uint32_t wasm_frame_func_index(const wasm_frame_t *);
 size_t wasm_frame_module_offset(const wasm_frame_t *);
+size_t wasm_frame_func_offset(const wasm_frame_t *);
 """
 
 _COMPONENT_API: Final = """

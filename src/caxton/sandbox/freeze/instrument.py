@@ -76,6 +76,20 @@ def with_state_exports(layout: Layout) -> tuple[bytes, StateExports]:
     return rebuild(layout, replaced, custom=False), names
 
 
+def with_global_exports(layout: Layout) -> tuple[bytes, str]:
+    """The module with nothing but its globals exported more, and what their names begin with: ``g0`` is global 0.
+
+    Raises:
+        Unfreezable: there is no free prefix.
+    """
+    prefix = _free_prefix(layout)
+    more = [
+        encoding.name(f"{prefix}g{at}") + bytes([_GLOBAL_EXPORT]) + encoding.unsigned(at)
+        for at in range(len(layout.globals))
+    ]
+    return rebuild(layout, {EXPORT: _appended(layout.content(EXPORT), more)}), prefix
+
+
 def _free_prefix(layout: Layout) -> str:
     prefix = "state "
     while any(name.startswith(prefix) for name in layout.exports):

@@ -146,13 +146,14 @@ def _cannot_grow_beyond(layout: Layout, size: int) -> bool:
 class Probe:
     """An instance of the instrumented module, in an engine of its own that goes with it.
 
-    ``lines``, ``first_memory``: what an instance asks of its module.
+    ``facts``, ``lines``, ``first_memory``: what an instance asks of its module.
     """
 
     lines: Final = Lines("")
     first_memory: Final = 0
 
     def __init__(self, binary: bytes, facts: Facts, features: frozenset[str], fuel: int) -> None:
+        self.facts = facts
         self._engine = engine.probing_engine(features, MEMORY)
         self._pointer = ffi.new("wasmtime_module_t **")
         source = ffi.from_buffer(binary)

@@ -1,0 +1,61 @@
+"""Core dumps of agents that fail."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from caxton.agents.ports import Guest
+from caxton.errors import CaxtonError, HostError
+from caxton.sandbox.module import AnyModule, Module
+
+_PRIVATE: Final = 0o600
+_log = logging.getLogger("caxton.host")
+
+
+class Autopsy:
+    """Writes a core dump of one agent: of the first instance that traps, or runs into a limit that ends it.
+
+    ``host.spawn(..., debug=Debug(coredump=Autopsy("out.wasm-coredump")))``. The file holds the agent's memory: only its
+    owner can read it.
+
+    Attributes:
+        path: where it is written, once.
+        written: whether it has been.
+        failure: why it could not be, if it could not.
+    """
+
+    path: Path
+    written: bool
+    failure: str | None
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.written = False
+        self.failure = None
+        self._agent = self._module = ""
+
+    def begin(self, agent: str, module: AnyModule, file: str) -> None:
+        """Says whom it is about, and what the module's file is called.
+
+        Raises:
+            HostError: ``config.invalid``, the module is a component.
+        """
+        if not isinstance(module, Module):
+            raise HostError("config.invalid", "there are no core dumps of components")
+        self._agent, self._module = agent, file
+
+    def __call__(self, guest: Guest, error: CaxtonError) -> None:
+        """An instance has failed, and is still there. Blocks until its memory is written."""
+        if self.written or self.failure is not None:
+            return
+        try:
+            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+            with open(file, "wb") as output:
+                guest.write_dump(output, error, self._agent, self._module)
+            self.written = True
+        except (OSError, ValueError) as problem:
+            self.failure = getattr(problem, "strerror", None) or str(problem)
+            _log.warning("the core dump of %s cannot be written: %s", self._agent, self.failure)
