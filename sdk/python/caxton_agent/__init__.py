@@ -15,6 +15,7 @@ fails raises ``HostError``. ``print`` and ``logging`` write to the agent's log; 
 ``secrets`` and ``uuid`` have the host's clocks and random numbers.
 """
 
+from caxton_agent import machine as _machine  # noqa: F401 - first: others take functions that it replaces
 from caxton_agent.asking import Answer, Pending, as_completed, ask, ask_start, gather, wait
 from caxton_agent.errors import ErrorKind, Failure, HostError
 from caxton_agent.messages import Message, Payload, Performative

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
-from typing import Final
 
 import wit_world
 from componentize_py_types import Err
-from wit_world.imports import host, types
+from wit_world.imports import types
 
-from caxton_agent import output
+from caxton_agent import machine, output
 from caxton_agent.crossing import PERFORMATIVES, to_wit
 from caxton_agent.errors import Failure
 from caxton_agent.messages import Message, Payload
 
-_SEED: Final = 32
-
 
 class Agent:
-    """The function of the agent's own module, and whether this instance has begun."""
+    """The function of the agent's own module."""
 
     handle: Callable[[Message], Payload | None]
-    begun = False
-
-
-def begin() -> None:
-    """Before an instance's first message. All instances begin with the memory that the build has left."""
-    Agent.begun = True
-    output.install()
-    random = sys.modules.get("random")
-    if random is not None:
-        random.seed(int.from_bytes(host.random(_SEED), "little"))
 
 
 def message_of(envelope: types.Envelope) -> Message:
@@ -60,8 +46,9 @@ class WitWorld(wit_world.WitWorld):
     def handle(self, message: types.Envelope) -> types.Reply:
         """One turn. An exception that nobody has caught is logged, and then the instance traps."""
         try:
-            if not Agent.begun:
-                begin()
+            if not machine.Machine.begun:
+                machine.begin()
+                output.install()
             try:
                 return types.Reply(to_wit(Agent.handle(message_of(message))))
             finally:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Final
 
-from caxton_agent import output
+from caxton_agent import machine, output
 from caxton_agent.entry import Agent
 
 ALWAYS: Final = (
@@ -33,6 +33,7 @@ def prepare(module: str, late: Iterable[str]) -> None:
         raise TypeError(f"src/{module}.py must have a function named handle")
     Agent.handle = staticmethod(handle)
     for name in (*ALWAYS, *late):
-        with contextlib.suppress(ImportError):  # it is for another system, or guarded by the agent itself
+        with contextlib.suppress(Exception):  # it is for another system, say: the agent will see, if it comes so far
             importlib.import_module(name)
     output.keep_sources()
+    machine.end_imports()

@@ -7,14 +7,13 @@ from typing import Any, Final, Literal, get_args
 
 from wit_world.imports import host
 
+from caxton_agent import machine
 from caxton_agent.crossing import call, clean, milliseconds, to_wit
 from caxton_agent.messages import Payload
 
 Level = Literal["trace", "debug", "info", "warning", "error"]
 
 _LEVELS: Final = {name: host.Level[name.upper()] for name in get_args(Level)}
-_RANDOM: Final = 65536
-"""Random bytes that one call gives."""
 
 
 def log(level: Level, message: str) -> None:
@@ -64,9 +63,7 @@ def monotonic_ns() -> int:
 
 def random_bytes(count: int) -> bytes:
     """Random bytes from the host, as ``os.urandom``."""
-    if count < 0:
-        raise ValueError("a count is from 0 on")
-    return b"".join(host.random(min(_RANDOM, count - at)) for at in range(0, count, _RANDOM))
+    return machine.random_bytes(count)
 
 
 def sleep(seconds: float) -> None:

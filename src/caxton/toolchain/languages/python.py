@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import ClassVar, Final
 
 from caxton.errors import HostError
 from caxton.text import safe_name
-from caxton.toolchain.errors import Install, missing
+from caxton.toolchain.errors import Install, ToolchainError, failed, missing
 from caxton.toolchain.files import find
 from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
@@ -20,8 +21,14 @@ INSTALL: Final = Install(anywhere='pip install "caxton[python]"')
 SOURCE_SIZE: Final = 4 << 20
 """Bytes of one source file that are searched for imports; a larger one is imported all the same."""
 
+_MORE: Final = re.compile(r"\n\s*\n(?:Caused by|Stack backtrace):")
+"""What componentize-py says after the agent's traceback."""
+
 _MODULE: Final = "agent"
 _SDK: Final = "caxton_agent"
+_MOUNTS: Final = {"/0/": "", "/1/": "src/", "/2/": "packages/"}
+"""Where the folders of Python's path lie when the agent is imported; the SDK knows this too (output.py)."""
+
 _MAIN: Final = """\
 from {sdk}.prepare import prepare
 from {sdk}.entry import WitWorld
@@ -59,8 +66,21 @@ class Python(Language):
         # In this order: the SDK names files by it (output.py).
         for place in (main, task.folder / "src", task.folder / "packages"):
             command += ["--python-path", str(place)] if place.is_dir() else []
-        command += ["caxton_main", "--output", str(task.output)]
-        task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
+        command += ["caxton_main", "--stub-wasi", "--output", str(task.output)]
+        try:
+            task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
+        except ToolchainError as error:
+            raise _explained(error) from None
+
+
+def _explained(error: ToolchainError) -> ToolchainError:
+    """Of componentize-py's own words those of the agent: its traceback, with files named as in the project."""
+    text = _MORE.split(error.output.partition("AssertionError: ")[2])[0].rstrip()
+    if not text:
+        return error
+    for mount, folder in _MOUNTS.items():
+        text = text.replace(f'File "{mount}', f'File "{folder}')
+    return failed("the agent", f"cannot be imported: {text.splitlines()[-1]}", text)
 
 
 def _copy(package: Path, place: Path) -> None:
