@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 from collections.abc import Iterable
 from typing import Final
@@ -37,3 +38,6 @@ def prepare(module: str, late: Iterable[str]) -> None:
             importlib.import_module(name)
     output.keep_sources()
     machine.end_imports()
+    # What is there now is never collected, so that a collection does not write to all of it: instances share these pages.
+    gc.collect()
+    gc.freeze()
