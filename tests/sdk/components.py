@@ -15,7 +15,7 @@ from typing import Final
 
 import caxton.toolchain
 from caxton.toolchain import create_project, language
-from caxton.toolchain.places import sdk_folder
+from caxton.toolchain.places import sdk_folder, wit_file
 from tests.sdk.projects import NOTHING, built
 
 _MADE_OF: Final = {
@@ -55,7 +55,7 @@ def _cache() -> Path:
 def _key(name: str, files: Mapping[str, str], template: str) -> str:
     """Names what a component is made of."""
     languages = Path(caxton.toolchain.__file__).parent / "languages"
-    sources = [languages / f"{part}.py" for part in _MADE_OF[name]]
+    sources = [wit_file(), *(languages / f"{part}.py" for part in _MADE_OF[name])]
     for part in _MADE_OF[name]:
         sources += sorted(path for path in (sdk_folder() / part).rglob("*") if path.is_file())
     made = hashlib.sha256(repr((name, template, sorted(files.items()))).encode())

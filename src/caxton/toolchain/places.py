@@ -30,6 +30,11 @@ def sdk_folder() -> Path:
     raise ToolchainError("toolchain.missing", "this installation of Caxton is without its SDKs: install it again")
 
 
+def wit_file() -> Path:
+    """The WIT package that components are made for."""
+    return _PACKAGE / "sandbox" / "agent.wit"
+
+
 def cache_folder(*names: str) -> Path:
     """A folder of the user's cache, made if it is not there, with mode 0700.
 

@@ -16,6 +16,7 @@ from caxton.toolchain.errors import failed
 from caxton.toolchain.language import Language, Option, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.mappings import line_beginnings
+from caxton.toolchain.places import wit_file
 
 ESBUILD: Final = "0.28.2"
 COMPONENTIZE: Final = "0.4.5"
@@ -37,6 +38,10 @@ class JavaScript(Language):
         {"minify": Option(FLAG, False, "make the source small; names in stacks become short, places stay right")}
     )
     source: ClassVar[str] = "src/agent.js"
+
+    def sdk_files(self, sdk: Path) -> Mapping[str, Path]:
+        """The SDK, and the WIT package."""
+        return {**super().sdk_files(sdk), "caxton/agent.wit": wit_file()}
 
     def find(self, machine: Machine, project: Path | None = None) -> Tools:
         """Node.js, esbuild and componentize-qjs."""

@@ -15,6 +15,7 @@ from caxton.toolchain.errors import Install, ToolchainError, failed, missing
 from caxton.toolchain.files import find
 from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
+from caxton.toolchain.places import wit_file
 
 COMPONENTIZE: Final = "0.25.1"
 INSTALL: Final = Install(anywhere='pip install "caxton[python]"')
@@ -43,6 +44,10 @@ class Python(Language):
     name = "python"
     title = "Python"
     sdk: ClassVar[Mapping[str, str]] = MappingProxyType({f"python/{_SDK}": _SDK})
+
+    def sdk_files(self, sdk: Path) -> Mapping[str, Path]:
+        """The SDK, and the WIT package."""
+        return {**super().sdk_files(sdk), f"{_SDK}/agent.wit": wit_file()}
 
     def find(self, machine: Machine, project: Path | None = None) -> Tools:
         """componentize-py, which carries its own CPython."""
