@@ -50,6 +50,7 @@ export function handle(message: Uint8Array): Reply {
   }
   if (command == "index") return Reply.text(kept[message.length]);
   if (command == "throw") throw new Error(rest); // this line
+  if (command == "divide") return Reply.text(divide(rest).toString());
   if (command == "assert") assert(rest.length == 0, rest);
   if (command == "value") return Reply.bytes(stateGet(rest).value);
   if (command == "deep") return Reply.text(deep(<i32>I32.parseInt(rest)).toString());
@@ -98,6 +99,10 @@ export function handle(message: Uint8Array): Reply {
   if (command == "parse") return Reply.text(written(Json.parse(rest)));
   if (command == "text") return Reply.text(isText(body).toString() + rest);
   return Reply.fail("unknown");
+}
+
+function divide(by: string): i32 {
+  return 100 / <i32>I32.parseInt(by); // that line
 }
 
 function deep(n: i32): i32 {
@@ -187,13 +192,17 @@ def test_deep_recursion_is_told(box: Box, module: bytes) -> None:
     assert "stack overflow" in errors(box)[0].lower()
 
 
-def test_the_trap_shows_the_functions_that_were_running(box: Box, made: tuple[bytes, bytes]) -> None:
-    """In a debug build, which has a source map that names the project's files as the project has them."""
-    names = [frame.function for frame in box.fails(box.spawn(made[0]), "throw x").frames]
-    assert names == ["caxton/std/fail", "assembly/index/handle", "caxton/abi/handle_message"]
-    found = json.loads(made[1])
-    assert {"assembly/index.ts", "caxton/abi.ts"} <= set(found["sources"])
-    assert not found.get("sourceRoot")
+def test_the_trap_shows_files_and_lines(box: Box, made: tuple[bytes, bytes], tmp_path: Path) -> None:
+    """In a debug build, by the source map beside it: of the failing statement, and of the call that led there."""
+    (tmp_path / "agent.wasm").write_bytes(made[0])
+    (tmp_path / "agent.wasm.map").write_bytes(made[1])
+    ref = box.spawn(tmp_path / "agent.wasm")
+    top, caller, *_ = box.fails(ref, "divide 0").frames
+    assert (top.function, top.file, top.line) == ("assembly/index/divide", "assembly/index.ts", line_of("that line"))
+    assert (caller.file, caller.line) == ("assembly/index.ts", line_of("divide(rest)"))
+    called = box.fails(ref, "index").frames[2]
+    assert (called.file, called.line) == ("assembly/index.ts", line_of("kept[message.length]"))
+    assert not json.loads(made[1]).get("sourceRoot")
 
 
 def test_failures_and_refusals(box: Box, module: bytes) -> None:
