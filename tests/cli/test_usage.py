@@ -21,7 +21,7 @@ CASES: dict[str, str] = {
     "run echo.wat more": "more",
     "run --foo echo.wat": "no such option --foo",
     "run --fule 3 echo.wat": "did you mean --fuel?",
-    "run echo.wat -fuel 3": "did you mean --fuel?",
+    "run echo.wat -fuel 3": "did you mean --flamegraph or --fuel?",
     "run echo.wat --fu\x1b[31mel 3": r"--fu\x1b[31mel",
     "run echo.wat --fuel": "--fuel",
     "run echo.wat --fuel x": "--fuel",

@@ -50,8 +50,8 @@ def meant(given: str, known: Sequence[str]) -> str:
     wanted = given.lstrip("-")
     # A single letter is what is left of a long option with one dash: -fuel is read as -f -u -e -l.
     begins = [name for name in names if len(wanted) == 1 and name.startswith(wanted)]
-    found = begins if len(begins) == 1 else get_close_matches(wanted, names, n=1)
-    return f" (did you mean {names[found[0]]}?)" if found else ""
+    found = sorted(begins) if 1 <= len(begins) <= 3 else get_close_matches(wanted, names, n=1)
+    return f" (did you mean {' or '.join(names[name] for name in found)}?)" if found else ""
 
 
 def explain(error: Any) -> str:
