@@ -89,6 +89,7 @@ pin = true
 [agents."team.writer"]
 sha256 = "ABCDEF0123456789abcdef0123456789ABCDEF0123456789abcdef0123456789"
 features = ["gc"]
+warm = true
 description = "Writes."
 input = { type = "object", properties = { about = { type = "string", format = "uri" } } }
 expose = true
@@ -198,6 +199,7 @@ def test_an_agent(here: Here, everything: Configuration) -> None:
     assert (agent.name, agent.module, agent.sha256) == ("team.writer", None, digest)
     assert everything.module_of(agent) == Path(f"/var/lib/caxton/modules/{digest}.wasm")
     assert (agent.features, agent.expose, agent.description) == (("gc",), True, "Writes.")
+    assert agent.warm is True
     assert agent.input_schema == tomllib.loads(ALL)["agents"]["team.writer"]["input"]
     assert agent.limits == Limits(mailbox=7)
     rules = {

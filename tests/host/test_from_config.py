@@ -131,6 +131,31 @@ def test_what_the_file_says_reaches_the_agents(run: Run, folder: Folder) -> None
     run(main())
 
 
+STARTING = (
+    UPPER.rstrip().removesuffix(")")
+    + """
+  (func (export "_initialize") (local $i i32)
+    (loop $again
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $i) (i32.const 1000))))))"""
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "agent", "warm"),
+    [("", "", True), ("warm = false", "", False), ("warm = false", "warm = true", True), ("", "warm = false", False)],
+)
+def test_warm_starts(run: Run, folder: Folder, host: str, agent: str, warm: bool) -> None:
+    """The host's switch is the agents', unless they have one of their own."""
+    folder.write("starting.wat", STARTING)
+
+    async def main() -> None:
+        async with folder.host(f'[host]\n{host}\n[agents.one]\nmodule = "starting.wat"\n{agent}\n') as made:
+            assert warm == (made.agent("one").statistics().fuel < 1_000)
+
+    run(main())
+
+
 def test_the_environment_has_the_last_word(run: Run, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """As everywhere with the file."""
     monkeypatch.setenv("CAXTON_HOST_MEMORY", "128 MiB")
