@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Guests, caxton
+from tests.components.guests import text_agent
 
 
 def section(number: int, *content: bytes) -> bytes:
@@ -90,9 +91,26 @@ def test_start_function(guest: Guests) -> None:
 
 
 def test_a_component(tmp_path: Path) -> None:
-    """A component's outline is shown; it is no agent yet."""
-    file = tmp_path / "component.wasm"
-    file.write_bytes(b"\0asm\x0d\0\x01\0")
+    """A component is shown with its types, and whether it is an agent."""
+    file = tmp_path / "component.wat"
+    file.write_text(text_agent())
     found = caxton("inspect", str(file), "--json").object
-    assert (found["kind"], found["abi"], found["problem"]["code"]) == ("component", None, "module.invalid")
-    assert caxton("inspect", str(file)).status == 0
+    assert (found["kind"], found["abi"], found["problem"], found["valid"]) == ("component", "component", None, True)
+    assert found["exports"] == [{"name": "handle-text", "type": "func(text: string) -> result<string, string>"}]
+    assert found["memories"] == ["memory, 1 or more pages"]
+    shown = caxton("inspect", str(file))
+    assert shown.status == 0
+    assert b"handle-text" in shown.out
+
+
+def test_a_component_that_is_no_agent(tmp_path: Path) -> None:
+    """It says what is missing, or what the host has not."""
+    file = tmp_path / "component.wat"
+    for text, code in (
+        ("(component)", "module.missing-export"),
+        ('(component (import "a:b/c" (instance (export "f" (func)))))', "module.unknown-import"),
+        ('(component (core module (import "a" "b" (memory 1 2 shared))))', "module.invalid"),
+    ):
+        file.write_text(text)
+        found = caxton("inspect", str(file), "--json").object
+        assert (found["abi"], found["problem"]["code"]) == (None, code)

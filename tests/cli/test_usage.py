@@ -140,7 +140,7 @@ JSON = [
     "up --json --nonsense",
     "mcp --json",
 ]
-LATER = "serve tell ask agents logs dead-letters top wit".split()
+LATER = "serve tell ask agents logs dead-letters top".split()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import caxton as package
 from tests.cli.command import SECONDS, caxton, caxton_each
 
-VERBS = ("new", "build", "dev", "run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
+VERBS = ("new", "build", "dev", "run", "inspect", "check", "wit", "up", "config", "tools", "mcp", "demo", "bench")
 BELOW = {"config": ("check", "schema", "keys"), "tools": ("list", "explain", "accept", "audit")}
 ALL = (*((verb,) for verb in VERBS), *((verb, below) for verb, names in BELOW.items() for below in names))
 

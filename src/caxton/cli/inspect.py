@@ -69,8 +69,7 @@ def _summary(found: Inspection) -> Table:
         ("size", f"{contents['size']:,} bytes"),
         ("SHA-256", contents["sha256"]),
     ]
-    if contents["kind"] == "core module":
-        rows += _insides(found)
+    rows += _insides(found) if contents["kind"] == "core module" else _inside_component(found)
     rows.append(("debug information", _debug(contents["debug"])))
     rows += [(f"made by ({name})", ", ".join(tools)) for name, tools in contents["producers"].items()]
     for name, value in rows:
@@ -89,6 +88,16 @@ def _insides(found: Inspection) -> list[tuple[str, str]]:
         ("start function", "yes" if contents["start"] else "no"),
         ("allocator", buffer),
         ("warm start", _warm_start(found)),
+    ]
+
+
+def _inside_component(found: Inspection) -> list[tuple[str, str]]:
+    contents = found.contents
+    modules = next((item["count"] for item in contents["sections"] if item["name"] == "core module"), 0)
+    return [
+        ("core modules", f"{modules} at the top"),
+        ("memories", "; ".join(contents["memories"]) or "none"),
+        ("tables", "; ".join(contents["tables"]) or "none"),
     ]
 
 

@@ -9,8 +9,22 @@ from typing import Any, Final
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
 
-VERBS: Final = ("new", "build", "dev", "run", "inspect", "check", "up", "config", "tools", "mcp", "demo", "bench")
-LATER: Final = tuple("serve tell ask agents logs dead-letters top wit".split())
+VERBS: Final = (
+    "new",
+    "build",
+    "dev",
+    "run",
+    "inspect",
+    "check",
+    "wit",
+    "up",
+    "config",
+    "tools",
+    "mcp",
+    "demo",
+    "bench",
+)
+LATER: Final = tuple("serve tell ask agents logs dead-letters top".split())
 
 
 def check_verb(arguments: Sequence[str]) -> None:

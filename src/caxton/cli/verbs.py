@@ -121,6 +121,14 @@ def check(module: _Module, json: json_option = False) -> Work:
     return functools.partial(work, path(module), json=json)
 
 
+@app.command(cls=Verb, short_help="Print the WIT that components are written against.", epilog=example("caxton wit"))
+def wit() -> Work:
+    """Print the WIT package that components are written against: caxton:agent, with the worlds agent and agent-text."""
+    from caxton.cli.wit import wit as work
+
+    return work
+
+
 @app.command(
     cls=Verb,
     short_help="Watch agents work, and hostile ones being contained.",

@@ -13,6 +13,7 @@ from typing import Any, Final
 from caxton.agents.spec import Limits
 from caxton.errors import CaxtonError, ModuleError
 from caxton.host.dumps import MAX_DUMP, find_places, is_dump
+from caxton.sandbox import component
 from caxton.sandbox.compiler import Description, Facts
 from caxton.sandbox.core_abi import IMPORTS
 from caxton.sandbox.engine import Settings
@@ -49,7 +50,9 @@ class Inspection:
     @property
     def abi(self) -> str | None:
         """Which of the two ABIs the module keeps; None where it is no agent."""
-        return "core" if self.error is None else None
+        if self.error is not None:
+            return None
+        return "component" if self.contents["kind"] == "component" else "core"
 
     def as_json(self) -> dict[str, Any]:
         """The whole as JSON-ready data."""
@@ -57,7 +60,7 @@ class Inspection:
         return {
             "abi": self.abi,
             "problem": None if error is None else {"code": error.code, "message": error.message},
-            "valid": None if self.contents["kind"] == "component" else self.checks["valid"] is None,
+            "valid": self.checks["valid"] is None,
             "allocator": self.allocator,
             "warm_start": None if self.warmth is None else self.warmth.as_json(),
             **self.contents,
@@ -91,11 +94,8 @@ async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = N
 def _judge(found: dict[str, Any]) -> Inspection:
     facts, why = found.pop("facts"), found.pop("error")
     for item in found["imports"]:
-        wanted = _SIGNATURES.get((item["module"], item["name"]))
-        item["known"] = wanted == item.pop("signature")
+        item["known"] = _is_known(item)
     checks: dict[str, CaxtonError | None] = {}
-    if facts is None:
-        why = "this is a component; only core modules can be agents yet"
     checks["valid"] = None if why is None else ModuleError("module.invalid", why)
     if why is not None:
         return Inspection(found, checks, None)
@@ -103,6 +103,8 @@ def _judge(found: dict[str, Any]) -> Inspection:
         checks["exports"] = ModuleError("module.missing-export", "this is a core dump, and no module that runs")
         return Inspection(found, checks, None)
     known = Facts.from_json(json.dumps(facts).encode())
+    if known.places is not None:
+        return _judge_component(found, checks, known)
     place: list[int] = []
     steps: tuple[tuple[str, Callable[[], None]], ...] = (
         ("imports", lambda: check_imports(known)),
@@ -119,3 +121,22 @@ def _judge(found: dict[str, Any]) -> Inspection:
     if not place:
         return Inspection(found, checks, None)
     return Inspection(found, checks, ALLOCATORS[place[0]], known.warmth)
+
+
+def _is_known(item: dict[str, Any]) -> bool:
+    signature = item.pop("signature", None)
+    if signature is None:
+        return component.knows(item["module"], item["name"])
+    return bool(_SIGNATURES.get((item["module"], item["name"])) == signature)
+
+
+def _judge_component(found: dict[str, Any], checks: dict[str, CaxtonError | None], known: Facts) -> Inspection:
+    for name, check in (("imports", component.check_imports), ("exports", component.check_exports)):
+        try:
+            check(known)
+            checks[name] = None
+        except CaxtonError as error:
+            checks[name] = error
+            return Inspection(found, checks, None)
+    checks["buffer"] = None
+    return Inspection(found, checks, "realloc", known.warmth)

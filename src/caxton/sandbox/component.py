@@ -64,6 +64,12 @@ def check_imports(facts: Facts) -> None:
             raise ModuleError("module.unknown-import", f"{label} is {_short(row.signature)}, not {_short(found)}")
 
 
+def knows(interface: str, name: str) -> bool:
+    """Whether the host has a function, a resource or an interface of that name; its type is another question."""
+    plain = interface.partition("@")[0]
+    return not name or (plain, name) in _KNOWN or name in USES.get(plain, ())
+
+
 def check_exports(facts: Facts) -> None:
     """Looks for one of the two functions that make a component an agent.
 

@@ -10,6 +10,7 @@ from caxton.sandbox import compiler, engine
 from caxton.sandbox.binary import BinaryInfo, Kind, Producers, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.binary_types import ExternType, FuncType, GlobalType, MemoryType, TableType, TagType
+from caxton.sandbox.component_compiler import component_facts
 from caxton.sandbox.coredump_reader import read_core_dump
 from caxton.sandbox.signature import signature
 from caxton.text import NAME_LIMIT, cut
@@ -19,12 +20,12 @@ MOST_ITEMS: Final = 10_000
 
 
 def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[str, Any]:
-    """Describes a core module, or the outline of a component; binary or text.
+    """Describes a core module or a component; binary or text.
 
     ``warm_fuel``: what its initialisation may use, which is run to say whether it can be run ahead; 0: it is not.
     ``error`` says why the module is not valid with ``features``; ``facts`` are what the load checks need (compiler.py),
-    None for a component. Names are cut to 256 bytes and otherwise as the module has them: escape them before they are
-    shown.
+    None of a component that is not valid. Names are cut to 256 bytes and otherwise as the module has them: escape them
+    before they are shown.
 
     Raises:
         ModuleError: ``module.invalid``, nothing can be said of it.
@@ -35,18 +36,41 @@ def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[
     except MalformedBinary as error:
         raise ModuleError("module.invalid", f"not valid WebAssembly: {error}") from None
     core = info.kind is Kind.CORE_MODULE
-    why = _validity(binary, features) if core else None
-    facts = compiler.read_facts(binary) if core else None
-    if facts is not None and why is None and warm_fuel:
+    if not core:
+        return {"format": "binary" if binary is data else "text", **_component(binary, info, features)}
+    why = _validity(binary, features)
+    facts = compiler.read_facts(binary)
+    if why is None and warm_fuel:
         facts, _ = compiler.warmed(binary, facts, features, warm_fuel)
     return {
         "format": "binary" if binary is data else "text",
         "kind": info.kind.value,
         "error": why,
-        "facts": None if facts is None else json.loads(facts.as_json()),
-        "coredump": read_core_dump(binary) if core else None,
+        "facts": json.loads(facts.as_json()),
+        "coredump": read_core_dump(binary),
         **_contents(info),
     }
+
+
+def _component(binary: bytes, info: BinaryInfo, features: frozenset[str]) -> dict[str, Any]:
+    """The same of a component, whose types only Wasmtime tells, once it has compiled it."""
+    found: dict[str, Any] = {"kind": info.kind.value, "error": None, "facts": None, "coredump": None, **_contents(info)}
+    try:
+        facts = component_facts(binary, engine.Settings(features))
+    except ModuleError as error:
+        return found | {"error": error.message}
+    imports = [
+        {"module": cut(module, NAME_LIMIT), "name": cut(name, NAME_LIMIT), "type": cut(kind, NAME_LIMIT)}
+        for module, name, kind in facts.imports[:MOST_ITEMS]
+    ]
+    exports = [
+        {"name": cut(name, NAME_LIMIT), "type": cut(kind, NAME_LIMIT)}
+        for name, kind in list(facts.exports.items())[:MOST_ITEMS]
+    ]
+    found |= {"imports": imports, "exports": exports, "facts": json.loads(facts.as_json())}
+    found["memories"] = [f"memory, {pages} or more pages" for pages in facts.memories]
+    found["tables"] = [f"table, {size} or more" for size in facts.tables]
+    return found
 
 
 def _validity(binary: bytes, features: frozenset[str]) -> str | None:
