@@ -114,3 +114,24 @@ def test_a_component_that_is_no_agent(tmp_path: Path) -> None:
         file.write_text(text)
         found = caxton("inspect", str(file), "--json").object
         assert (found["abi"], found["problem"]["code"]) == (None, code)
+
+
+def test_how_its_agents_begin(tmp_path: Path) -> None:
+    """What became of the initialisation: run ahead, left to each agent and why, or not there."""
+    head = '(module (import "caxton" "log" (func $log (param i32 i32 i32)))'
+    body = """(memory (export "memory") 1) (global $g (mut i32) (i32.const 0))
+      (func (export "handle_message") (param i32 i32) (result i32) (global.get $g))
+      (func (export "get_response") (param i32 i32) (result i32) (i32.const 0))"""
+    begins = {
+        "not needed: there is nothing to initialise": "",
+        "yes: it takes": '(func (export "_initialize") (global.set $g (i32.const 7)))',
+        "no: it calls caxton.log": '(func (export "_initialize")'
+        " (call $log (i32.const 2) (i32.const 0) (i32.const 0)))",
+    }
+    file = tmp_path / "agent.wat"
+    for said, initialise in begins.items():
+        file.write_text(head + body + initialise + ")")
+        (line,) = (
+            row for row in caxton("inspect", str(file)).out.decode().splitlines() if row.startswith("warm start")
+        )
+        assert said in line
