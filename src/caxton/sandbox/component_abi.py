@@ -17,6 +17,7 @@ from caxton.sandbox.component_wasi import WASI_CALLS, Waiting
 from caxton.sandbox.core_abi import CoreGuest, Origin
 from caxton.sandbox.hostcalls import HostCalls, answer
 from caxton.sandbox.native import ffi, shim
+from caxton.sandbox.tracing import Tracer, component_arguments, value_arguments
 from caxton.sandbox.wasi import Exit
 
 IMPORTS: Final[tuple[ComponentCall, ...]] = (*CALLS, *WASI_CALLS)
@@ -117,6 +118,8 @@ class ComponentGuest(CoreGuest):
         calls.forget()
         number = slot.call
         row = IMPORTS[number]
+        if self._tracer is not None and row.result != "v":
+            self._tracer.begin(calls, row.interface, row.name, component_arguments(slot, row.shape))
         try:
             if row.result == "v":
                 return self._answer_wasi(calls, services, row)
@@ -135,7 +138,10 @@ class ComponentGuest(CoreGuest):
 
     def _answer_wasi(self, calls: HostCalls, services: Services, row: ComponentCall) -> Pending | None:
         part = self._slot.part
-        outcome = row.handler(calls, services, *[taken(part.taken[i]) for i in range(part.ntaken)])
+        arguments = [taken(part.taken[i]) for i in range(part.ntaken)]
+        if self._tracer is not None:
+            self._tracer.begin(calls, row.interface, row.name, value_arguments(arguments))
+        outcome = row.handler(calls, services, *arguments)
         if isinstance(outcome, Waiting):
             self._then = outcome.then
             return outcome.pending
@@ -149,6 +155,8 @@ class ComponentGuest(CoreGuest):
             if value[0] == "bytes":
                 shim.cx_charge(slot, len(value[1]))
             put(slot, slot.part.results[0], value)
+        if self._tracer is not None and self._calls is not None:
+            self._tracer.answered(self._calls, 0)
         shim.cx_settle(slot)
 
     def settle(self, outcome: Outcome) -> None:
@@ -169,6 +177,8 @@ class ComponentGuest(CoreGuest):
         calls = self._calls
         assert calls is not None
         row = IMPORTS[self._slot.call]
+        if self._tracer is not None:
+            self._tracer.answered(calls, number)
         data = calls.last
         info = b""
         if row.result[:1] == "r":
@@ -179,6 +189,11 @@ class ComponentGuest(CoreGuest):
         if not shim.cx_reply(self._slot, number, data, len(data), info, len(info)):
             data = data.decode("utf-8", "replace").encode()
             shim.cx_reply(self._slot, number, data, len(data), info, len(info))
+
+    def _tell_refused(self, tracer: Tracer, code: str) -> None:
+        """Tells of the call that the shim did not let through. Its arguments may not have been taken."""
+        row = IMPORTS[self._slot.call]
+        tracer.refused(self._slot, row.interface, row.name, (), code)
 
     def fault(self) -> Any:
         """Why the job failed; a number is the status that the guest exited with."""

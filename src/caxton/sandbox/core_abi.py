@@ -13,7 +13,7 @@ from caxton.sandbox import traps
 from caxton.sandbox.engine import MAX_MEMORY, PAGE
 from caxton.sandbox.hostcalls import CAXTON, HostCalls, Import, answer
 from caxton.sandbox.native import ffi, shim
-from caxton.sandbox.tracing import Tracer
+from caxton.sandbox.tracing import Tracer, core_answer, core_arguments
 from caxton.sandbox.wasi import WASI, Exit
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class CoreGuest:
         row = IMPORTS[number]
         arguments = list(slot.arguments[0 : _ARITY[number]])
         if self._tracer is not None:
-            self._tracer.begin(calls, row, arguments)
+            self._tracer.begin(calls, row.module, row.name, core_arguments(slot, row, arguments))
         try:
             outcome = answer(calls, services, row, arguments)
         except Exit as error:
@@ -177,7 +177,7 @@ class CoreGuest:
         to be read: this is where a recorder would listen, and a player would speak.
         """
         if self._tracer is not None and self._calls is not None:
-            self._tracer.answered(self._calls, number)
+            self._tracer.answered(self._calls, core_answer(IMPORTS[self._slot.call], number))
         shim.cx_answer(self._slot, number)
 
     def fail_call(self, error: CaxtonError) -> None:
@@ -206,10 +206,7 @@ class CoreGuest:
         limit = int(self._program.memory_limit)
         error = traps.fault_error(self._slot, self._cap or limit, self._module.lines, self._reason)
         if self._slot.refused and self._tracer is not None:
-            number = self._slot.call
-            self._tracer.refused(
-                self._slot, IMPORTS[number], list(self._slot.arguments[0 : _ARITY[number]]), error.code
-            )
+            self._tell_refused(self._tracer, error.code)
         if self._cap is not None and error.code == "limit.memory":
             return LimitError(
                 "limit.host",
@@ -219,6 +216,12 @@ class CoreGuest:
                 memory_limit=limit,
             )
         return error
+
+    def _tell_refused(self, tracer: Tracer, code: str) -> None:
+        """Tells of the call that the shim did not let through."""
+        row, slot = IMPORTS[self._slot.call], self._slot
+        arguments = core_arguments(slot, row, list(slot.arguments[0 : _ARITY[slot.call]]))
+        tracer.refused(slot, row.module, row.name, arguments, code)
 
     def write_dump(self, file: BinaryIO, error: CaxtonError, name: str, module: str) -> None:
         """Writes what is left of the instance as a core dump.

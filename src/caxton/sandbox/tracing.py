@@ -1,10 +1,10 @@
-"""What a watcher is told of a core module's host calls: arguments as the guest meant them, not as pointers."""
+"""What a watcher is told of a guest's host calls: arguments as the guest meant them, not as pointers."""
 
 from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from caxton.agents.tracing import SHOWN, Argument, Data, HostCall, Room, TraceSink
@@ -24,23 +24,24 @@ class Tracer:
     def __init__(self, agent: str, sink: TraceSink) -> None:
         self._agent = agent
         self._sink = sink
-        self._row: Import | None = None
+        self._name: tuple[str, str] | None = None
         self._arguments: tuple[Argument, ...] = ()
         self._began = 0.0
         self._before: tuple[Any, Any] = (None, None)
 
-    def begin(self, calls: HostCalls, row: Import, arguments: list[int]) -> None:
+    def begin(self, calls: HostCalls, module: str, name: str, arguments: Iterable[Argument]) -> None:
         """A call is about to be answered."""
-        self._row = row
-        self._arguments = tuple(_arguments(calls.slot, row, arguments))
+        self._name = module, name
+        self._arguments = tuple(arguments)
         self._began = time.perf_counter()
         self._before = calls.kept
 
     def answered(self, calls: HostCalls, answer: int) -> None:
         """The guest is about to get its answer."""
         last, info = calls.kept
-        code = info.get("code") if info is not self._before[1] else None
-        result = Data.of(last) if last is not self._before[0] or info is not self._before[1] else None
+        is_new = bool(info) and info is not self._before[1]
+        code = info.get("code") if is_new else None
+        result = Data.of(last) if is_new or last is not self._before[0] else None
         self._tell(answer, code, result, self._used(calls.slot))
 
     def ended(self, slot: Any, reason: CaxtonError | str, code: str) -> None:
@@ -48,10 +49,10 @@ class Tracer:
         text = reason.message if isinstance(reason, CaxtonError) else reason
         self._tell(None, code or None, Data.of(text.encode()), self._used(slot))
 
-    def refused(self, slot: Any, row: Import, arguments: list[int], code: str) -> None:
+    def refused(self, slot: Any, module: str, name: str, arguments: Iterable[Argument], code: str) -> None:
         """The shim has refused a call, and the turn has ended."""
-        self._row = row
-        self._arguments = tuple(_arguments(slot, row, arguments))
+        self._name = module, name
+        self._arguments = tuple(arguments)
         self._began = time.perf_counter()
         self._tell(None, code, None, int(slot.fuel_used))
 
@@ -59,23 +60,26 @@ class Tracer:
         return int(slot.program.fuel) - int(shim.cx_fuel_left(slot))
 
     def _tell(self, answer: int | None, code: str | None, result: Data | None, fuel: int) -> None:
-        row, self._row = self._row, None
-        if row is None:  # it was under way already when the watcher came
+        name, self._name = self._name, None
+        if name is None:  # it was under way already when the watcher came
             return
         wall = time.perf_counter() - self._began
-        if answer is not None and row.result == "i32":
-            answer = _signed(answer & 0xFFFFFFFF)
-        elif not row.result and answer is not None:
-            answer = 0
-        self._sink(HostCall(self._agent, row.module, row.name, self._arguments, answer, code, result, fuel, wall))
+        self._sink(HostCall(self._agent, *name, self._arguments, answer, code, result, fuel, wall))
 
 
 def _signed(value: int) -> int:
     return value - (1 << 32) if value & (1 << 31) else value
 
 
-def _arguments(slot: Any, row: Import, values: list[int]) -> Iterator[Argument]:
-    """The arguments, each pointer with its length as one."""
+def core_answer(row: Import, answer: int) -> int:
+    """The number that the guest sees; 0 where it sees none."""
+    if not row.result:
+        return 0
+    return _signed(answer & 0xFFFFFFFF) if row.result == "i32" else answer
+
+
+def core_arguments(slot: Any, row: Import, values: list[int]) -> Iterator[Argument]:
+    """The arguments of a core module's call, each pointer with its length as one."""
     kinds = row.parameters.split()
     pairs = {pair & 15: pair for pair in row.pairs}
     at = 0
@@ -128,3 +132,33 @@ def _bytes(slot: Any, pointer: int, length: int, most: int = 1 << 16) -> bytes |
         return None
     length = min(length, most)
     return bytes(ffi.buffer(slot.base + pointer, length)) if length else b""
+
+
+def component_arguments(slot: Any, shape: str) -> Iterator[Argument]:
+    """The arguments of a component's call, kept by the shim: ``shape`` says what each is (shim.h)."""
+    at = 0
+    for letter in shape:
+        value = int(slot.arguments[at])
+        if letter not in "sph":
+            yield value
+            at += 1
+            continue
+        length = int(slot.arguments[at + 1])
+        at += 2
+        kept = min(length, SHOWN) if value and length <= slot.program.message_limit else 0
+        if letter == "h":
+            count = min(length, _MOST_NUMBERS) if value else 0
+            yield from ffi.unpack(ffi.cast("int32_t *", value), count) if count else ()
+        else:
+            yield Data(bytes(ffi.buffer(ffi.cast("char *", value), kept)) if kept else b"", length)
+
+
+def value_arguments(values: Iterable[Any]) -> Iterator[Argument]:
+    """The arguments of a call of WASI's that a component makes."""
+    for value in values:
+        if isinstance(value, list):
+            yield from (one for one in value[:_MOST_NUMBERS] if isinstance(one, int))
+        elif isinstance(value, int):
+            yield int(value)
+        else:
+            yield Data.of(value if isinstance(value, bytes) else b"")
