@@ -34,7 +34,7 @@ import caxton
 from tests.docs.pages import Block, Page
 
 COMMAND_SECONDS: Final = 300
-COMPILED: Final = frozenset({"c", "cpp", "zig", "rust", "go", "typescript"})
+COMPILED: Final = frozenset({"c", "cpp", "zig", "rust", "go", "typescript", "javascript"})
 _PRINTED: Final = re.compile(r"\bprint\(.*\)\s+# (.*)$")
 
 

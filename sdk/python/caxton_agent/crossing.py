@@ -33,7 +33,12 @@ def to_wit(payload: str | bytes | bytearray | memoryview | None) -> types.Payloa
     if isinstance(payload, str):
         return types.Payload_Text(clean(payload))
     if isinstance(payload, bytes | bytearray | memoryview):
-        return types.Payload_Bytes(bytes(payload))
+        data = bytes(payload)
+        try:
+            # The same to whoever gets it; and what leaves as bytes is never freed (componentize-py 0.25.1).
+            return types.Payload_Text(data.decode())
+        except UnicodeDecodeError:
+            return types.Payload_Bytes(data)
     raise TypeError(f"a payload is str or bytes, not {type(payload).__name__}: json.dumps makes a str of it")
 
 
