@@ -31,7 +31,7 @@ from caxton.sandbox.warmth import NOTHING, TOO_COSTLY, Warmth
 
 COMPILE_SECONDS: Final = 120.0
 COMPILE_BYTES: Final = 4 << 30
-AHEAD_SECONDS: Final = 40.0
+AHEAD_SECONDS: Final = 80.0
 """Of those seconds, what running a module's initialisation ahead may take, with compiling it for that."""
 
 _LOOK_EVERY: Final = 0.1
@@ -381,7 +381,7 @@ class _Child:
         self._data = data
         self._settings = settings
         self._warm_fuel = warm_fuel
-        self._ahead = False  # the child runs the module's initialisation
+        self._ahead = False  # the child has begun to run the module's initialisation
         self._failed_ahead = False
         self._seconds = seconds
         self._memory = memory
@@ -405,7 +405,7 @@ class _Child:
         try:
             answer = self._run_child()
             if answer is None and self._ahead and not self._stopped.is_set():
-                self._warm_fuel, self._ahead, self._failed_ahead = 0, False, True
+                self._warm_fuel, self._failed_ahead = 0, True
                 answer = self._run_child()
         finally:
             self._turn.release()
@@ -495,8 +495,8 @@ class _Child:
                 header = json.loads(line)
                 if "ahead" not in header:
                     return header
-                self._ahead = bool(header["ahead"])
-                if self._ahead:
+                self._ahead = True
+                if header["ahead"]:
                     timer = threading.Timer(AHEAD_SECONDS, process.kill)
                     timer.daemon = True
                     timer.start()

@@ -54,7 +54,6 @@ REFUSED: Final = ("threads", "multi-memory", "memory64", "custom-page-sizes", "r
 """Proposals that are off; named in the error when a module uses one."""
 
 _NOT_OPTIMISED: Final = 0
-_SINGLE_PASS: Final = 1
 _log = logging.getLogger("caxton.sandbox")
 
 
@@ -134,8 +133,6 @@ def _configure(settings: Settings, pool: Pool | None, *, probing: bool = False, 
     wasmtime.wasmtime_config_memory_init_cow_set(config, not probing)
     if probing:
         wasmtime.wasmtime_config_cranelift_opt_level_set(config, _NOT_OPTIMISED)
-        if not settings.features:
-            wasmtime.wasmtime_config_cranelift_regalloc_algorithm_set(config, _SINGLE_PASS)
     if pool is not None:
         _pool(config, pool)
     return config

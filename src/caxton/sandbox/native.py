@@ -53,7 +53,6 @@ void wasmtime_config_wasm_component_model_set(wasm_config_t *, bool);
 void wasmtime_config_concurrency_support_set(wasm_config_t *, bool);
 void wasmtime_config_cranelift_nan_canonicalization_set(wasm_config_t *, bool);
 void wasmtime_config_cranelift_opt_level_set(wasm_config_t *, uint8_t);
-void wasmtime_config_cranelift_regalloc_algorithm_set(wasm_config_t *, uint8_t);
 void wasmtime_config_parallel_compilation_set(wasm_config_t *, bool);
 void wasmtime_config_memory_may_move_set(wasm_config_t *, bool);
 void wasmtime_config_memory_reservation_set(wasm_config_t *, uint64_t);
