@@ -38,6 +38,6 @@ def prepare(module: str, late: Iterable[str]) -> None:
             importlib.import_module(name)
     output.keep_sources()
     machine.end_imports()
-    # What is there now is never collected, so that a collection does not write to all of it: instances share these pages.
+    # What is there now is never collected, so that no collection writes to it: instances share these pages.
     gc.collect()
     gc.freeze()
