@@ -47,12 +47,10 @@ def test_each_language_has_its_part() -> None:
 
 def test_what_was_built_is_measured() -> None:
     """Spawn (warm and cold), turn, large messages, memory; each with its ratio to the agent in text."""
-    spawn = {"spawn-wat", "spawn-c", "spawn-c-ratio", "spawn-c-cold"}
-    assert measure("agents.spawn") == spawn
-    assert measure("agents.turn") == {"turn-wat", "turn-c", "turn-c-ratio"}
-    assert measure("agents.large") == {
-        f"large{kind}-{name}" for kind in ("", "-bytes") for name in ("wat", "c", "c-ratio")
-    }
+    names = ("wat", "component", "component-ratio", "c", "c-ratio")
+    assert measure("agents.spawn") == {f"spawn-{name}" for name in (*names, "c-cold")}
+    assert measure("agents.turn") == {f"turn-{name}" for name in names}
+    assert measure("agents.large") == {f"large{kind}-{name}" for kind in ("", "-bytes") for name in names}
     assert measure("agents.idle_c") == {"memory-c", "memory-c-tables"}
     assert measure("agents.idle_go") == set()
 
@@ -60,9 +58,9 @@ def test_what_was_built_is_measured() -> None:
 def test_bars_are_about_figures_that_there_are() -> None:
     """Each bar's figure would be measured, were its language built."""
     for bar in BARS:
-        section, _, language = bar.figure.removesuffix("-ratio").partition("-")
+        section, _, language = bar.figure.removesuffix("-ratio").replace("large-bytes", "large").partition("-")
         assert section in {each.name for each in SECTIONS}
-        assert language in NAMES
+        assert language in {*NAMES, "component"}
 
 
 def test_help_needs_no_building(capsys: pytest.CaptureFixture[str]) -> None:

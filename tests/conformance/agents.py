@@ -49,9 +49,9 @@ def verdicts(name: str) -> tuple[Verdict, ...]:
     return tuple(played(module(name), BEHAVIOURS))
 
 
-def played(module: bytes, behaviours: Iterable[Behaviour], patience: float = 60.0) -> list[Verdict]:
+def played(module: bytes, behaviours: Iterable[Behaviour], patience: float = 300.0) -> list[Verdict]:
     """Plays behaviours. Which of them are kept must not depend on how fast the machine is: there is much time."""
-    return asyncio.run(prove(module, behaviours, patience=patience, in_all=1_200.0))
+    return asyncio.run(prove(module, behaviours, patience=patience, in_all=3_000.0))
 
 
 def unkept(found: Iterable[Verdict]) -> list[str]:

@@ -22,6 +22,10 @@ from caxton.bench.job import BenchError
 
 FOLDER: Final = "CAXTON_BENCH_AGENTS"
 WAT: Final = "wat"
+COMPONENT: Final = "component"
+TEXTS: Final = {WAT: ("WAT", "echo"), COMPONENT: ("WAT, a component", "echo_component")}
+"""The agents in text: what they are called, and their files. Both echo the whole message."""
+
 TITLES: Final = {
     "c": "C", "cpp": "C++", "zig": "Zig", "rust": "Rust", "go": "Go", "assemblyscript": "AssemblyScript",
     "python": "Python", "javascript": "JavaScript", "typescript": "TypeScript",
@@ -44,12 +48,13 @@ def modules() -> dict[str, str | bytes]:
     if folder is None:
         raise BenchError("the agents are built by `make bench-languages`")
     found = {name: Path(folder, f"{name}.wasm") for name in TITLES}
-    return {WAT: sources.text("echo")} | {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+    texts: dict[str, str | bytes] = {name: sources.text(file) for name, (_, file) in TEXTS.items()}
+    return texts | {name: path.read_bytes() for name, path in found.items() if path.is_file()}
 
 
 def title(name: str) -> str:
     """A language's name for people."""
-    return TITLES.get(name, "WAT")
+    return TEXTS[name][0] if name in TEXTS else TITLES[name]
 
 
 async def asked(name: str, agent: AgentRef, message: bytes = MESSAGE) -> None:
@@ -59,7 +64,7 @@ async def asked(name: str, agent: AgentRef, message: bytes = MESSAGE) -> None:
         BenchError: it is not the right one.
     """
     answer = (await agent.ask(message)).payload
-    if answer != (message if name == WAT else message[len(COMMAND) :]):
+    if answer != (message if name in TEXTS else message[len(COMMAND) :]):
         raise BenchError(f"the agent in {title(name)} answered {answer[:40]!r} ({len(answer)} bytes)")
 
 
@@ -67,7 +72,7 @@ async def spawn(effort: Effort) -> Result:
     """From nothing to the first answer, of a module that the host knows: warm, as agents start, and cold."""
     async with Host() as host:
         turns = {name: _start(host, name, effort, warm=True) for name in modules()}
-        turns |= {f"{name}-cold": _start(host, name, effort, warm=False) for name in modules() if name != WAT}
+        turns |= {f"{name}-cold": _start(host, name, effort, warm=False) for name in modules() if name not in TEXTS}
         found = await contest(turns, effort.rounds)
     result = Result()
     _add(result, "spawn", "spawn to the first answer", found)

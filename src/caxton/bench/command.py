@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -71,8 +71,8 @@ class _Parser(argparse.ArgumentParser):
         raise _wrong(message)
 
 
-def main(arguments: list[str], plan: Plan = BENCH) -> int:
-    """Measures, shows, writes.
+def main(arguments: list[str], plan: Plan = BENCH, prepare: Callable[[], None] | None = None) -> int:
+    """Measures, shows, writes. ``prepare`` is called before, once it is clear that there is something to measure.
 
     Returns:
         0; 6 when a section failed. A bar that is missed is shown, and no failure: machines differ.
@@ -85,6 +85,8 @@ def main(arguments: list[str], plan: Plan = BENCH) -> int:
         target = _target(options.json, plan.file)
     except SystemExit as ended:  # --help
         return int(ended.code or 0)
+    if prepare is not None:
+        prepare()
     out = Console(stderr=target == "-")
     found = run(plan, options.only, quick=options.quick, progress=_Progress(Console(stderr=True)))
     report.show(found, out)

@@ -47,6 +47,8 @@ BARS: Final = (
     *(Bar(f"spawn-{name}", f"{TITLES[name]}: spawn to the first answer", 300) for name in _SCRIPTS),
     Bar("spawn-python", "Python: spawn to the first answer", 2_000),
     Bar("memory-python", "Python: resident memory per idle agent", 128),
+    Bar("large-component-ratio", "1 MiB of text through a component, against a core module", 5),
+    Bar("large-bytes-component-ratio", "1 MiB of bytes through a component, against a core module", 5),
 )
 
 PLAN: Final = Plan(
@@ -70,9 +72,7 @@ def run(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="caxton-bench-languages-") as folder:
         os.environ[FOLDER] = folder
         try:
-            if not {"--help", "-h"} & {*arguments}:
-                _build(Path(folder))
-            return main(arguments, PLAN)
+            return main(arguments, PLAN, lambda: _build(Path(folder)))
         except CaxtonError as error:
             print(f"bench-languages: {error}", file=sys.stderr)
             return exit_status(error.code)

@@ -14,10 +14,10 @@ from caxton.cli.check_points import FAILED, OK, SKIPPED
 from caxton.conformance import BEHAVIOURS, Verdict, prove
 from caxton.errors import AgentFailed, CaxtonError
 
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 """Seconds that one behaviour may take."""
 
-IN_ALL: Final = 120.0
+IN_ALL: Final = 180.0
 """Seconds after which no further one is begun."""
 
 _STATUS: Final = {True: OK, False: FAILED, None: SKIPPED}

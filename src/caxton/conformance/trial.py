@@ -15,10 +15,10 @@ from caxton.conformance.stage import Stage
 from caxton.errors import CaxtonError
 from caxton.host.loading import Source
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 """Real seconds that one behaviour may take; the longest takes two or three."""
 
-IN_ALL: Final = 300.0
+IN_ALL: Final = 600.0
 """Real seconds after which no further one is begun."""
 
 MOST_LATE: Final = 3

@@ -1,0 +1,48 @@
+(component
+  ;; Answers with the message's payload: text as text, bytes as bytes. Of the world `agent` it needs the types alone.
+  (import "caxton:agent/types@0.1.0" (instance $types
+    (type $p (variant (case "text" string) (case "bytes" (list u8))))
+    (export "payload" (type $payload (eq $p)))
+    (type $a (enum "accept-proposal" "agree" "cancel" "cfp" "confirm" "disconfirm" "failure" "inform" "inform-if"
+      "inform-ref" "not-understood" "propagate" "propose" "proxy" "query-if" "query-ref" "refuse" "reject-proposal"
+      "request" "request-when" "request-whenever" "subscribe"))
+    (export "performative" (type $performative (eq $a)))
+    (type $e (record
+      (field "performative" $performative) (field "sender" string) (field "receivers" (list string))
+      (field "conversation-id" (option string)) (field "reply-with" (option string))
+      (field "in-reply-to" (option string)) (field "reply-by" (option string)) (field "ontology" (option string))
+      (field "language" (option string)) (field "content-type" (option string)) (field "id" string)
+      (field "headers" (list (tuple string string))) (field "payload" $payload)))
+    (export "envelope" (type (eq $e)))
+    (type $w (record (field "payload" $payload)))
+    (export "reply" (type (eq $w)))
+    (export "failure" (type (eq $w)))))
+  (alias export $types "envelope" (type $envelope))
+  (alias export $types "reply" (type $reply))
+  (alias export $types "failure" (type $failure))
+  (core module $m
+    (memory (export "memory") 1)
+    (global $top (mut i32) (i32.const 4096)) ;; a heap that begins anew when a call has returned
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+      (local $at i32) (local $end i32) (local $lacking i32)
+      (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+      (local.set $end (i32.add (local.get $at) (local.get 3)))
+      (local.set $lacking (i32.sub (local.get $end) (i32.mul (memory.size) (i32.const 65536))))
+      (if (i32.gt_s (local.get $lacking) (i32.const 0))
+        (then (if (i32.eq (i32.const -1)
+            (memory.grow (i32.shr_u (i32.add (local.get $lacking) (i32.const 65535)) (i32.const 16))))
+          (then unreachable))))
+      (global.set $top (local.get $end))
+      (local.get $at))
+    (func (export "free") (param i32) (global.set $top (i32.const 4096)))
+    (func (export "handle") (param $message i32) (result i32)
+      (i32.store8 (i32.const 16) (i32.const 0))
+      (i32.store8 (i32.const 20) (i32.load8_u offset=120 (local.get $message)))
+      (i32.store (i32.const 24) (i32.load offset=124 (local.get $message)))
+      (i32.store (i32.const 28) (i32.load offset=128 (local.get $message)))
+      (i32.const 16)))
+  (core instance $i (instantiate $m))
+  (type $result (result $reply (error $failure)))
+  (func (export "handle") (param "message" $envelope) (result $result)
+    (canon lift (core func $i "handle") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))
+      (post-return (core func $i "free")))))
