@@ -61,7 +61,7 @@ class Proven:
         return {"language": self.language, "kept": self.kept, "of": len(self.verdicts), "behaviours": behaviours}
 
     def _known(self, verdict: Verdict) -> str | None:
-        """Why the language's tools do not let its agents keep this; None where it is kept, or there is no such reason."""
+        """Why the language's tools do not let its agents keep this; None where that is not so."""
         return None if verdict.kept else KNOWN.get(self.language, {}).get(verdict.behaviour.id)
 
     def lines(self) -> Iterator[Text]:
