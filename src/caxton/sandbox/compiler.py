@@ -66,6 +66,7 @@ class Facts:
     source_map: str | None = None
     warmth: Warmth = NOTHING
     places: tuple[tuple[int, int, int], ...] | None = None
+    direct: bool = False
     dump: DumpFacts | None = None
 
     @property

@@ -7,6 +7,7 @@ import threading
 from typing import Any, Final
 
 from caxton.errors import LimitError, ModuleError
+from caxton.sandbox import component_direct as direct
 from caxton.sandbox import engine
 from caxton.sandbox.compiler import Facts
 from caxton.sandbox.component_abi import IMPORTS, ComponentGuest
@@ -128,11 +129,9 @@ class Component:
     def _make_origin(self) -> Any:
         facts = self.facts
         name = HANDLE if HANDLE in facts.exports else HANDLE_TEXT
-        encoded = name.encode()
-        export = wasmtime.wasmtime_component_get_export_index(self._pointer, ffi.NULL, encoded, len(encoded))
-        if not export:
+        self._export = self._index(name)
+        if self._export is None:
             raise ModuleError("module.missing-export", f"the component exports no {name}")
-        self._export = ffi.gc(export, wasmtime.wasmtime_component_export_index_delete)
         numbers = [part for number, index, _ in facts.places or () for part in (number, index)]
         self._places = ffi.new("uint32_t[]", numbers or [0])
         origin = ffi.new("cx_origin_t *")
@@ -142,7 +141,23 @@ class Component:
         origin.places = self._places
         origin.memories = len(numbers) // 2
         origin.text_only = name == HANDLE_TEXT
+        if facts.direct:
+            self._add_direct(origin)
         return origin
+
+    def _add_direct(self, origin: Any) -> None:
+        found = [self._index(name) for name in (direct.HANDLE, direct.REALLOC, direct.FREE)]
+        if found[0] is None or found[1] is None:
+            return
+        self._direct = found
+        origin.direct_handle, origin.direct_realloc = found[0], found[1]
+        origin.direct_free = ffi.NULL if found[2] is None else found[2]
+        origin.main_memory = next(i for i, (_, _, pages) in enumerate(self.facts.places or ()) if pages)
+
+    def _index(self, name: str) -> Any:
+        encoded = name.encode()
+        export = wasmtime.wasmtime_component_get_export_index(self._pointer, ffi.NULL, encoded, len(encoded))
+        return ffi.gc(export, wasmtime.wasmtime_component_export_index_delete) if export else None
 
     @property
     def lines(self) -> ComponentLines:
@@ -197,6 +212,7 @@ class Component:
         program.response_limit = limits.response
         program.call_limit = limits.host_calls
         program.call_cost = CALL_COST
+        program.allocator = bool(self._origin.direct_handle)  # a turn then goes on after its response, to free it
         return program
 
 

@@ -33,7 +33,8 @@ _MODULE, _CORE_INSTANCE, _CORE_TYPE, _COMPONENT, _INSTANCE, _ALIAS, _TYPE, _CANO
     1, 12
 )
 _CORE_MODULE_SORT: Final = 0x11
-_COMPONENT_SORT: Final = 0x04
+_FUNC, _TYPE_SORT, _COMPONENT_SORT = 0x01, 0x03, 0x04
+_UTF8, _MEMORY, _REALLOC, _FREE = 0, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,29 @@ class CoreModule:
 
 
 @dataclass(frozen=True, slots=True)
+class Lift:
+    """A core function that is made a function of the component's. Numbers are those of the component's index spaces;
+    ``plain``: its text is UTF-8, and it is called and returns."""
+
+    core: int
+    memory: int | None
+    realloc: int | None
+    free: int | None
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
     """``modules``: all of them; ``instances``: the module of each core instance, in the order they are made;
-    ``makers``: where the functions stand that make resources of the component's own."""
+    ``makers``: where the functions stand that make resources of the component's own; ``lifts``: what its exported
+    functions are, where it lifts them itself; ``types``, ``functions``: how many of them it has."""
 
     modules: tuple[CoreModule, ...]
     instances: tuple[CoreModule, ...]
     makers: tuple[int, ...]
+    lifts: dict[str, Lift]
+    types: int
+    functions: int
 
     @property
     def places(self) -> tuple[tuple[int, int, int], ...]:
@@ -82,6 +99,9 @@ class _Scope:
     modules: list[CoreModule] = field(default_factory=list)
     components: list[_Scope] = field(default_factory=list)
     steps: list[CoreModule | _Scope] = field(default_factory=list)
+    types: int = 0
+    functions: list[Lift | None] = field(default_factory=list)
+    exports: dict[str, Lift] = field(default_factory=dict)
 
 
 def read_outline(data: bytes) -> Outline:
@@ -97,7 +117,7 @@ def read_outline(data: bytes) -> Outline:
     _instantiate(scope, instances, 0)
     if sum(module.items for module in instances) > MOST_ITEMS:
         raise MalformedBinary(0, f"its core instances have more than {MOST_ITEMS} functions, globals, imports, exports")
-    return Outline(tuple(modules), tuple(instances), tuple(makers))
+    return Outline(tuple(modules), tuple(instances), tuple(makers), scope.exports, scope.types, len(scope.functions))
 
 
 def _instantiate(scope: _Scope, found: list[CoreModule], depth: int) -> None:
@@ -122,6 +142,8 @@ def _read_component(data: bytes, start: int, end: int, parent: _Scope, modules: 
             scope.modules.append(_read_module(data, reader.pos, stop, modules))
         elif number == _COMPONENT:
             scope.components.append(_read_component(data, reader.pos + 8, stop, scope, modules))
+        elif number == _TYPE:
+            scope.types += reader.count(_MAX_COUNT, "types")
         elif number in _SECTIONS:
             for _ in range(reader.count(_MAX_COUNT, "items")):
                 _SECTIONS[number](reader, scope)
@@ -191,10 +213,12 @@ def _alias(reader: Reader, scope: _Scope) -> None:
     target = reader.byte()
     if target == 2:
         count, index = reader.u32(), reader.u32()
+        _count(scope, sort)
         _outer(reader, scope, sort, count, index)
         return
     reader.u32()
     reader.skip_name()
+    _count(scope, sort)
     if target == 0 and sort in (_CORE_MODULE_SORT << 8, _COMPONENT_SORT):
         raise MalformedBinary(reader.pos, "a module or a component out of an instance")
 
@@ -216,9 +240,11 @@ def _canon(reader: Reader, scope: _Scope) -> None:
     kind = reader.byte()
     if kind == 0:
         reader.byte()
+        core = reader.u32()
+        options = _options(reader)
         reader.u32()
-        _options(reader)
-        reader.u32()
+        plain = not options.keys() - {_UTF8, _MEMORY, _REALLOC, _FREE}
+        scope.functions.append(Lift(core, options.get(_MEMORY), options.get(_REALLOC), options.get(_FREE), plain))
     elif kind == 1:
         reader.byte()
         reader.u32()
@@ -232,10 +258,20 @@ def _canon(reader: Reader, scope: _Scope) -> None:
         raise MalformedBinary(start, f"canonical function {kind:#x}")
 
 
-def _options(reader: Reader) -> None:
+def _options(reader: Reader) -> dict[int, int]:
+    found: dict[int, int] = {}
     for _ in range(reader.count(16, "options")):
-        if reader.byte() in (3, 4, 5, 7, 8):
-            reader.u32()
+        option = reader.byte()
+        found[option] = reader.u32() if option in (_MEMORY, _REALLOC, _FREE, 7, 8) else 0
+    return found
+
+
+def _count(scope: _Scope, sort: int) -> None:
+    """An item of another place is one of this component's, too."""
+    if sort == _TYPE_SORT:
+        scope.types += 1
+    elif sort == _FUNC:
+        scope.functions.append(None)
 
 
 def _import(reader: Reader, scope: _Scope) -> None:
@@ -245,14 +281,15 @@ def _import(reader: Reader, scope: _Scope) -> None:
         raise MalformedBinary(reader.pos, "a core module from outside")
     if kind == _COMPONENT_SORT:
         raise MalformedBinary(reader.pos, "a component from outside")
-    if kind == 3:
+    _count(scope, kind)
+    if kind == _TYPE_SORT:
         _bound(reader)
         return
     reader.u32()
 
 
 def _export(reader: Reader, scope: _Scope) -> None:
-    _extern_name(reader)
+    name = _extern_name(reader)
     sort = _sort(reader)
     index = reader.u32()
     if reader.byte():
@@ -261,7 +298,14 @@ def _export(reader: Reader, scope: _Scope) -> None:
         else:
             reader.u32()
     # An export is an item of its own in its index space.
-    if sort == _COMPONENT_SORT:
+    if sort == _FUNC:
+        lift = scope.functions[index] if index < len(scope.functions) else None
+        scope.functions.append(lift)
+        if lift is not None:
+            scope.exports[name] = lift
+    elif sort == _TYPE_SORT:
+        scope.types += 1
+    elif sort == _COMPONENT_SORT:
         scope.components.append(_at(reader, scope.components, index, "component"))
     elif sort == _CORE_MODULE_SORT << 8:
         scope.modules.append(_at(reader, scope.modules, index, "core module"))
@@ -272,10 +316,10 @@ def _bound(reader: Reader) -> None:
         reader.u32()
 
 
-def _extern_name(reader: Reader) -> None:
+def _extern_name(reader: Reader) -> str:
     if reader.byte() > 1:
         raise MalformedBinary(reader.pos, "an unknown kind of name")
-    reader.skip_name()
+    return reader.name()
 
 
 def _sort(reader: Reader) -> int:

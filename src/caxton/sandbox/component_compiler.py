@@ -15,6 +15,8 @@ from caxton.sandbox import engine
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.compiler import Facts, first_line, invalid
 from caxton.sandbox.component_binary import Outline, read_outline
+from caxton.sandbox.component_calls import EXPORTS, HANDLE, HANDLE_TEXT
+from caxton.sandbox.component_direct import PREFIX, with_direct_entry
 from caxton.sandbox.component_lines import pack_component_lines
 from caxton.sandbox.component_places import find_places
 from caxton.sandbox.component_types import ComponentTypes, TooManyTypes
@@ -67,10 +69,25 @@ def _compiled(data: bytes, compiler: engine.Engine, settings: engine.Settings) -
             raise invalid(code, why, settings.features)
     found = ffi.new("wasmtime_component_t **")
     safe = _made_safe(data, outline)
-    why = take_error(wasmtime.wasmtime_component_new(compiler.pointer, ffi.from_buffer(safe), len(safe), found))
+    direct = with_direct_entry(safe, outline, HANDLE, HANDLE_TEXT)
+    if direct is not None and _new(compiler, direct, found) is None:
+        facts = replace(_facts(data, compiler, found[0], outline), direct=True)
+        if _is_agent(facts):
+            return facts, found[0], outline
+    why = _new(compiler, safe, found)
     if why is not None:
         raise ModuleError("module.invalid", f"not a valid component: {first_line(why)}")
     return _facts(data, compiler, found[0], outline), found[0], outline
+
+
+def _new(compiler: engine.Engine, binary: bytes, found: Any) -> str | None:
+    return take_error(wasmtime.wasmtime_component_new(compiler.pointer, ffi.from_buffer(binary), len(binary), found))
+
+
+def _is_agent(facts: Facts) -> bool:
+    """Whether the function that is called has the type that the second way in takes for granted."""
+    name = HANDLE if HANDLE in facts.exports else HANDLE_TEXT
+    return facts.exports.get(name) == EXPORTS[name]
 
 
 def _made_safe(data: bytes, outline: Outline) -> bytes:
@@ -101,7 +118,11 @@ def _facts(data: bytes, compiler: engine.Engine, component: Any, outline: Outlin
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
         imports=tuple(listed),
-        exports={name: what if isinstance(what, str) else "interface" for name, what in exports.items()},
+        exports={
+            name: what if isinstance(what, str) else "interface"
+            for name, what in exports.items()
+            if not name.startswith(PREFIX)
+        },
         memory=None,
         memories=tuple(pages for _, _, pages in outline.places),
         tables=outline.tables,

@@ -452,6 +452,8 @@ static int advance(cx_slot_t *slot) {
   case START:
     return start_message(slot);
   case ALLOC_MESSAGE:
+    if (slot->part) return cxc_allocated(slot);
+    return after_alloc(slot);
   case ALLOC_BUFFER:
     return after_alloc(slot);
   case HANDLE:
@@ -463,6 +465,7 @@ static int advance(cx_slot_t *slot) {
   case FREE_SMALL:
     return offer_buffer(slot, slot->response_len);
   case RESPOND:
+    if (slot->part) return cxc_responded(slot);
     return release(slot, FREE_BUFFER, slot->buffer_ptr, slot->buffer_len);
   case FREE_BUFFER:
     return release(slot, FREE_MESSAGE, slot->message_ptr, message_room(slot));
@@ -609,7 +612,11 @@ int cxp_fail(cx_slot_t *slot, int fault) { return fail(slot, fault); }
 int cxp_finish(cx_slot_t *slot) { return finish(slot); }
 uint64_t cxp_fuel(const wasmtime_context_t *context) { return get_fuel(context); }
 void cxp_begin(cx_slot_t *slot, uint64_t deadline_ns) { begin(slot, deadline_ns); }
-void cxp_handling(cx_slot_t *slot) { slot->phase = HANDLE; }
+
+void cxp_phase(cx_slot_t *slot, int which) {
+  static const enum phase phases[] = {ALLOC_MESSAGE, HANDLE, RESPOND, FREE_MESSAGE};
+  slot->phase = phases[which];
+}
 
 void cxp_set_fuel(cx_slot_t *slot, uint64_t fuel) {
   set_fuel(slot->context, fuel);

@@ -159,6 +159,9 @@ typedef struct {
   const uint32_t *places;
   uint32_t memories;
   uint8_t text_only; /* the export is handle-text */
+  /* The second way in, by which payloads cross in the memory that is number `main_memory` of the places; NULL without. */
+  const wasmtime_component_export_index_t *direct_handle, *direct_realloc, *direct_free;
+  uint32_t main_memory;
 } cx_origin_t;
 
 /* Fixed for one module under one set of limits; outlives its instances. Sizes are bytes, fuel is wasmtime's. */
@@ -186,6 +189,9 @@ typedef struct {
   wasmtime_component_func_t handle;
   wasmtime_component_val_t argument;
   wasmtime_component_val_t result;
+  wasmtime_component_func_t realloc, release;
+  wasmtime_component_val_t numbers[4]; /* the arguments of a call of the second way in */
+  uint64_t meta_length;
   void *message;          /* what `argument` is made of, until Wasmtime has copied it */
   void *items;            /* the bytes of a message that goes as a list, likewise */
   void *response;         /* the bytes of a response that came as a list */

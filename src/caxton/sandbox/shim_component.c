@@ -172,7 +172,8 @@ static bool next_text(packed_t *from, wasm_byte_vec_t *text) {
 typedef struct {
   wasmtime_component_valrecord_entry_t fields[F_COUNT];
   val_t options[7];
-  val_t payload;
+  val_t payload[3];
+  val_t plain[F_COUNT]; /* for the second way in: the fields without their names */
   val_t more[]; /* receivers; for each header a tuple, then its two texts */
 } envelope_t;
 
@@ -213,6 +214,16 @@ static bool put_payload(cx_part_t *part, val_t *into, val_t *inner, const char *
   return true;
 }
 
+/* The same for the second way in: its case, its address, its length. */
+static void put_direct_payload(val_t *into, val_t *inner, bool is_text, uint32_t address, uint64_t length) {
+  inner[0] = (val_t){.kind = U8, .of.u8 = is_text ? 0 : 1};
+  inner[1] = (val_t){.kind = U32, .of.u32 = address};
+  inner[2] = (val_t){.kind = U32, .of.u32 = (uint32_t)length};
+  into->kind = TUPLE;
+  into->of.tuple.size = 3;
+  into->of.tuple.data = inner;
+}
+
 static void put_headers(val_t *into, val_t *items, size_t count, packed_t *from) {
   val_t *texts = items + count;
   for (size_t i = 0; i < count; i++, texts += 2) {
@@ -226,11 +237,11 @@ static void put_headers(val_t *into, val_t *items, size_t count, packed_t *from)
 }
 
 /* The order of `meta`: performative, receivers, headers (numbers); sender, receivers, seven optional texts, id, headers. */
-static bool put_envelope(cx_part_t *part, const char *message, size_t length, packed_t from) {
+static envelope_t *put_envelope(cx_part_t *part, packed_t from) {
   uint32_t performative = next_number(&from), receivers = next_number(&from), headers = next_number(&from);
-  if (performative >= PERFORMATIVE_COUNT || receivers > 1000 || headers > 1000) return false;
+  if (performative >= PERFORMATIVE_COUNT || receivers > 1000 || headers > 1000) return NULL;
   envelope_t *made = calloc(1, sizeof *made + (receivers + 3 * (size_t)headers) * sizeof(val_t));
-  if (!made) return false;
+  if (!made) return NULL;
   free(part->message);
   part->message = made;
   for (size_t i = 0; i < F_COUNT; i++) made->fields[i].name = FIELDS[i];
@@ -247,10 +258,30 @@ static bool put_envelope(cx_part_t *part, const char *message, size_t length, pa
   }
   put_text(&made->fields[F_ID].val, &from);
   put_headers(&made->fields[F_HEADERS].val, made->more + receivers, headers, &from);
+  return made;
+}
+
+static bool put_record(cx_part_t *part, const char *message, size_t length, packed_t from) {
+  envelope_t *made = put_envelope(part, from);
+  if (!made) return false;
   part->argument.kind = RECORD;
   part->argument.of.record.size = F_COUNT;
   part->argument.of.record.data = made->fields;
-  return put_payload(part, &made->fields[F_PAYLOAD].val, &made->payload, message, length);
+  return put_payload(part, &made->fields[F_PAYLOAD].val, made->payload, message, length);
+}
+
+static bool put_tuple(cx_part_t *part, packed_t from, bool is_text, uint32_t address, uint64_t length) {
+  envelope_t *made = put_envelope(part, from);
+  if (!made) return false;
+  for (size_t i = 0; i < F_PAYLOAD; i++) made->plain[i] = made->fields[i].val;
+  const wasm_byte_vec_t *act = &made->fields[F_PERFORMATIVE].val.of.enumeration;
+  made->plain[F_PERFORMATIVE] =
+      (val_t){.kind = U8, .of.u8 = (uint8_t)find_name(PERFORMATIVES, PERFORMATIVE_COUNT, act)};
+  put_direct_payload(&made->plain[F_PAYLOAD], made->payload, is_text, address, length);
+  part->argument.kind = TUPLE;
+  part->argument.of.tuple.size = F_COUNT;
+  part->argument.of.tuple.data = made->plain;
+  return true;
 }
 
 /* ---- the response ------------------------------------------------------------------------------------------ */
@@ -287,8 +318,110 @@ static const val_t *find_payload(const val_t *value) {
   return NULL;
 }
 
+/* ---- the second way in ------------------------------------------------------------------------------------- */
+
+static wasmtime_memory_t memory_of(uint64_t store, uint32_t instance, uint32_t memory);
+
+typedef struct { uint8_t *base; uint64_t size; } memory_t;
+
+static memory_t main_memory(const cx_slot_t *slot) {
+  const cx_origin_t *origin = slot->program->origin;
+  const uint32_t *place = &origin->places[2 * (size_t)origin->main_memory];
+  wasmtime_memory_t handle = memory_of(slot->part->instance.store_id, place[0], place[1]);
+  return (memory_t){wasmtime_memory_data(slot->context, &handle), wasmtime_memory_data_size(slot->context, &handle)};
+}
+
+static bool inside(memory_t memory, uint64_t address, uint64_t length) {
+  return length <= memory.size && address <= memory.size - length;
+}
+
+static uint32_t word(memory_t memory, uint64_t address) {
+  uint32_t value;
+  memcpy(&value, memory.base + address, sizeof value);
+  return value;
+}
+
+static int call_direct(cx_slot_t *slot, int phase, const wasmtime_component_func_t *function, const val_t *arguments,
+                       size_t count, size_t results) {
+  cxp_phase(slot, phase);
+  slot->future = wasmtime_component_func_call_async(function, slot->context, arguments, count, &slot->part->result,
+                                                    results, &slot->error);
+  return GO_ON;
+}
+
+static void put_numbers(cx_part_t *part, uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
+  uint32_t values[] = {a, b, c, d};
+  for (size_t i = 0; i < 4; i++) part->numbers[i] = (val_t){.kind = U32, .of.u32 = values[i]};
+}
+
+/* The guest's allocator has given a place for the payload. */
+int cxc_allocated(cx_slot_t *slot) {
+  cx_part_t *part = slot->part;
+  memory_t memory = main_memory(slot);
+  uint32_t address = part->result.of.u32;
+  uint64_t length = slot->message_len;
+  if (!inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  if (length) memcpy(memory.base + address, slot->copy, length);
+  if (slot->program->origin->text_only) {
+    put_numbers(part, address, (uint32_t)length, 0, 0);
+    return call_direct(slot, CXP_HANDLE, &part->handle, part->numbers, 2, 1);
+  }
+  const uint8_t *meta = slot->copy + length;
+  packed_t packed = {meta, meta + part->meta_length};
+  bool is_text = cx_is_text((const char *)slot->copy, length);
+  if (!put_tuple(part, packed, is_text, address, length)) return cxp_fail(slot, CX_FAULT_ALLOCATION);
+  return call_direct(slot, CXP_HANDLE, &part->handle, &part->argument, 1, 1);
+}
+
+static int direct_returned(cx_slot_t *slot) {
+  memory_t memory = main_memory(slot);
+  bool short_form = slot->program->origin->text_only;
+  uint32_t at = slot->part->result.of.u32;
+  free(slot->copy);
+  slot->copy = NULL;
+  free(slot->part->message);
+  slot->part->message = NULL;
+  if (at % 4 || !inside(memory, at, short_form ? 12 : 16)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  uint8_t bad = memory.base[at], kind = short_form ? 0 : memory.base[at + 4];
+  uint32_t address = word(memory, (uint64_t)at + (short_form ? 4 : 8));
+  uint32_t length = word(memory, (uint64_t)at + (short_form ? 8 : 12));
+  if (bad > 1 || kind > 1 || !inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  if (length > slot->program->response_limit) return cxp_fail(slot, CX_FAULT_RESPONSE_SIZE);
+  if (kind == 0 && !cx_is_text((const char *)memory.base + address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  if (slot->size > slot->memory_cap) return cxp_fail(slot, CX_FAULT_ALLOCATION);
+  slot->status = bad;
+  slot->response_len = length;
+  slot->response_ptr = (uintptr_t)(memory.base + address);
+  cxp_phase(slot, CXP_RESPOND);
+  return CX_RESPONSE;
+}
+
+/* The response has been read: the guest frees it. */
+int cxc_responded(cx_slot_t *slot) {
+  cx_part_t *part = slot->part;
+  if (!slot->program->origin->direct_free) return cxp_finish(slot);
+  put_numbers(part, part->result.of.u32, 0, 0, 0);
+  return call_direct(slot, CXP_FREE, &part->release, part->numbers, 1, 0);
+}
+
+static int deliver_direct(cx_slot_t *slot, const char *message, uint64_t length, const char *meta,
+                          uint64_t meta_length) {
+  cx_part_t *part = slot->part;
+  free(slot->copy);
+  slot->copy = malloc(length + meta_length + 1); /* the allocator may be suspended, and both end with this call */
+  if (!slot->copy) return cxp_fail(slot, CX_FAULT_ALLOCATION);
+  if (length) memcpy(slot->copy, message, length);
+  if (meta_length) memcpy(slot->copy + length, meta, meta_length);
+  slot->message_len = length;
+  part->meta_length = meta_length;
+  put_numbers(part, 0, 0, 1, (uint32_t)length);
+  call_direct(slot, CXP_ALLOCATE, &part->realloc, part->numbers, 4, 1);
+  return cx_run(slot, 1, 0);
+}
+
 /* The handler has returned. The response stays where it is until the next message. */
 int cxc_returned(cx_slot_t *slot) {
+  if (slot->program->origin->direct_handle) return direct_returned(slot);
   cx_part_t *part = slot->part;
   const val_t *payload = find_payload(&part->result);
   if (part->result.kind != RESULT || !payload) return cxp_fail(slot, CX_FAULT_PROTOCOL);
@@ -791,10 +924,18 @@ bool cxc_new(cx_slot_t *slot) {
   return true;
 }
 
+static bool find_function(cx_slot_t *slot, const wasmtime_component_export_index_t *index,
+                          wasmtime_component_func_t *function) {
+  return wasmtime_component_instance_get_func(&slot->part->instance, slot->context, index, function);
+}
+
 bool cxc_find_handle(cx_slot_t *slot) {
   cx_part_t *part = slot->part;
-  return wasmtime_component_instance_get_func(&part->instance, slot->context, slot->program->origin->handle,
-                                              &part->handle);
+  const cx_origin_t *origin = slot->program->origin;
+  if (!origin->direct_handle) return find_function(slot, origin->handle, &part->handle);
+  return find_function(slot, origin->direct_handle, &part->handle) &&
+         find_function(slot, origin->direct_realloc, &part->realloc) &&
+         (!origin->direct_free || find_function(slot, origin->direct_free, &part->release));
 }
 
 static void release_message(cx_part_t *part) {
@@ -813,16 +954,18 @@ int cx_deliver_envelope(cx_slot_t *slot, const char *message, uint64_t length, c
   part->response = NULL;
   cxp_begin(slot, deadline_ns);
   if (length > slot->program->message_limit) return cxp_fail(slot, CX_FAULT_MESSAGE_SIZE);
-  if (slot->program->origin->text_only) {
-    if (!cx_is_text(message, length)) return cxp_fail(slot, CX_FAULT_NOT_TEXT);
+  const cx_origin_t *origin = slot->program->origin;
+  if (origin->text_only && !cx_is_text(message, length)) return cxp_fail(slot, CX_FAULT_NOT_TEXT);
+  if (origin->direct_handle) return deliver_direct(slot, message, length, meta, meta_length);
+  if (origin->text_only) {
     part->argument.kind = STRING;
     part->argument.of.string.size = length;
     part->argument.of.string.data = (uint8_t *)(uintptr_t)message;
   } else {
     packed_t packed = {(const uint8_t *)meta, (const uint8_t *)meta + meta_length};
-    if (!put_envelope(part, message, length, packed)) return cxp_fail(slot, CX_FAULT_ALLOCATION);
+    if (!put_record(part, message, length, packed)) return cxp_fail(slot, CX_FAULT_ALLOCATION);
   }
-  cxp_handling(slot);
+  cxp_phase(slot, CXP_HANDLE);
   /* Wasmtime copies the arguments when it is first polled, which is now: `message` and `meta` end with this call. */
   slot->future = wasmtime_component_func_call_async(&part->handle, slot->context, &part->argument, 1, &part->result, 1,
                                                     &slot->error);
