@@ -16,10 +16,9 @@ COMPONENT = b"\0asm\x0d\0\x01\0"
 
 
 @pytest.mark.parametrize("name", ["javascript", "typescript"])
-@pytest.mark.parametrize("template", ["template", "conformance"])
-def test_what_caxton_new_makes_is_built_untouched(name: str, template: str) -> None:
+def test_what_caxton_new_makes_is_built_untouched(name: str) -> None:
     """A new project becomes a component."""
-    assert component(name, template).startswith(COMPONENT)
+    assert component(name).startswith(COMPONENT)
 
 
 def test_a_package_of_the_project_is_bundled(tmp_path: Path) -> None:

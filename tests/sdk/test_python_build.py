@@ -8,10 +8,7 @@ import pytest
 
 from caxton.errors import HostError
 from caxton.toolchain import Machine, ToolchainError, build
-from tests.sdk.components import component, project
-
-COMPONENT = b"\0asm\x0d\0\x01\0"
-"""How a component begins (component-model, Binary.md)."""
+from tests.sdk.components import project
 
 
 class Bare(Machine):
@@ -20,11 +17,6 @@ class Bare(Machine):
     def program(self, *names: str) -> Path | None:
         """Nothing."""
         return None
-
-
-def test_the_conformance_agent_is_built() -> None:
-    """A project becomes a component."""
-    assert component("python", "conformance").startswith(COMPONENT)
 
 
 def test_packages_of_the_machine_are_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
