@@ -15,7 +15,7 @@ from caxton.sandbox.component_calls import EXPORTS, HANDLE, HANDLE_TEXT, PACKAGE
 from caxton.sandbox.component_lines import ComponentLines
 from caxton.sandbox.component_wasi import RESOURCES, USES
 from caxton.sandbox.component_wasi import VERSION as WASI_VERSION
-from caxton.sandbox.limits import CALL_COST, PROGRAMS, SLICE, GuestLimits
+from caxton.sandbox.limits import CALL_COST, COMPONENT_SLICE, PROGRAMS, GuestLimits
 from caxton.sandbox.native import ffi, shim, take_error, wasmtime
 from caxton.text import cut, safe_name
 
@@ -207,7 +207,7 @@ class Component:
         program.memory_limit = limits.memory
         program.table_limit = limits.table
         program.fuel = limits.fuel
-        program.slice = SLICE
+        program.slice = COMPONENT_SLICE
         program.message_limit = limits.message
         program.response_limit = limits.response
         program.call_limit = limits.host_calls

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 SLICE: Final = 100_000
+COMPONENT_SLICE: Final = 250_000
+"""A turn of QuickJS takes 100,000 for its envelope alone; it shall not go to a worker for that."""
+
 CALL_COST: Final = 1_000
 PROGRAMS: Final = 256
 """Sets of limits that a module remembers."""
