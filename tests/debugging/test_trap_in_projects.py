@@ -1,4 +1,7 @@
-"""A project that ``caxton build --debug`` has built shows the file and the line of the statement that failed."""
+"""A project that ``caxton build --debug`` has built shows the file and the line of the statement that failed.
+
+(C++ projects, which take longest to build, have that in the tests of their SDK.)
+"""
 
 from __future__ import annotations
 
@@ -28,19 +31,6 @@ caxton_reply caxton_handle(caxton_bytes message) {
 }
 """,
     ),
-    "cpp": (
-        "src/agent.cpp",
-        """#include "caxton.hpp"
-
-static __attribute__((noinline)) int divide(int size, volatile int zero) {
-  return size / zero;  // fails
-}
-
-caxton::result<std::string> caxton::handle(std::string_view message) {
-  return std::to_string(divide(static_cast<int>(message.size()), 0));
-}
-""",
-    ),
     "zig": (
         "src/agent.zig",
         """const std = @import("std");
@@ -55,6 +45,22 @@ noinline fn check(message: []const u8) usize {
 
 pub fn handle(turn: std.mem.Allocator, message: []const u8) ![]const u8 {
     return std.fmt.allocPrint(turn, "{d}", .{check(message)});
+}
+""",
+    ),
+    "rust": (
+        "src/lib.rs",
+        """use caxton::{agent, Failure};
+
+agent!(handle);
+
+#[inline(never)]
+fn pick(values: &[u8], at: usize) -> u8 {
+    values[at] // fails
+}
+
+fn handle(message: &[u8]) -> Result<Vec<u8>, Failure> {
+    Ok(vec![pick(message, message.len())])
 }
 """,
     ),

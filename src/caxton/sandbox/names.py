@@ -20,6 +20,8 @@ _NAMES: Final = b"name"
 _HIDDEN: Final = b"nam_"
 _HASH: Final = re.compile(r"h[0-9a-f]{16}", re.ASCII)
 _SIZE: Final = re.compile(r"\d{1,3}", re.ASCII)
+_RUST_PATH: Final = re.compile(r"_R((?:N[vt])*)C", re.ASCII)
+_RUST_NAME: Final = re.compile(r"(?:s[0-9a-zA-Z]{0,16}_)?(\d{1,3})_?", re.ASCII)
 _MOST_PARTS: Final = 32
 
 
@@ -34,13 +36,17 @@ def function_names(data: bytes) -> dict[int, str]:
 
 
 def short_name(name: str) -> str:
-    """A name that was mangled in C++'s way (which Rust uses too) without its parameters: ``agent::Parser::next``.
+    """A mangled name without its parameters: ``agent::Parser::next``.
 
     Only plain and nested names are read, in one pass; others stay as they are. Follows the Itanium C++ ABI, section
-    5.1.2 "Names".
+    5.1.2 "Names", which older Rust uses too, and Rust's own mangling (RFC 2603).
     """
+    if not name.isascii():
+        return name
+    if name.startswith("_R"):
+        return _of_rust(name)
     nested = name.startswith("_ZN")
-    if not name.startswith("_Z") or not name.isascii():
+    if not name.startswith("_Z"):
         return name
     at = 3 if nested else 2
     at += nested and name[at : at + 1] == "K"
@@ -53,6 +59,21 @@ def short_name(name: str) -> str:
     if len(parts) > 1 and _HASH.fullmatch(parts[-1]):
         parts.pop()
     return "::".join(parts)
+
+
+def _of_rust(name: str) -> str:
+    """A path from a crate's root down, where it has no types and no closures in it."""
+    found = _RUST_PATH.match(name)
+    if found is None or len(found[1]) > 2 * _MOST_PARTS:
+        return name
+    at, parts = found.end(), []
+    for _ in range(len(found[1]) // 2 + 1):  # the crate, and a name for each level below it
+        size = _RUST_NAME.match(name, at)
+        if size is None:
+            return name
+        at = size.end() + int(size[1])
+        parts.append(name[size.end() : at])
+    return "::".join(parts) if at <= len(name) and name[at : at + 1] in ("", "C", "B", ".") else name
 
 
 def with_hidden_names(data: bytes) -> bytes:
