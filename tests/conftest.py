@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +18,10 @@ from caxton.toolchain import ToolchainError
 # A busy machine makes no test fail: property tests have no time limit for an example.
 settings.register_profile("caxton", deadline=None)
 settings.load_profile("caxton")
+
+# A shell starts what runs in its background with Ctrl-C ignored; what tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 T = TypeVar("T")
 
