@@ -31,6 +31,10 @@ _MOUNTS: Final = {"/0/": "", "/1/": "src/", "/2/": "packages/"}
 """Where the folders of Python's path lie when the agent is imported; the SDK knows this too (output.py)."""
 
 _MAIN: Final = """\
+import sys
+
+sys.dont_write_bytecode = True  # the project's folder stays as it is
+
 from {sdk}.prepare import prepare
 from {sdk}.entry import WitWorld
 
