@@ -61,7 +61,7 @@ def test_the_command_writes_both(busy: Path) -> None:
     data = (busy / "out.json").read_bytes()
     found = stacks(data)
     assert ("handle", "outer", HOT) in found
-    assert set(found) <= {(), ("handle",), ("handle", "outer"), ("handle", "outer", HOT)}
+    assert set(found) <= {(), ("handle",), ("handle", "outer"), ("handle", "outer", HOT), ("respond",)}
     meta = json.loads(data)["meta"]
     assert {"interval", "startTime", "version", "preprocessedProfileVersion"} <= set(meta)
     picture = ElementTree.fromstring((busy / "out.svg").read_bytes())  # noqa: S314 - our own
@@ -100,6 +100,27 @@ def test_a_file_that_cannot_be_written(busy: Path) -> None:
     done = command("run", "busy.wat", "--profile", "nowhere/out.json", "--trace-calls", cwd=busy)
     assert (done.status, done.out, len(done.lines)) == (6, b"", 1)
     assert done.lines[0].startswith("caxton: storage.failed: nowhere/out.json: ")
+
+
+@pytest.mark.parametrize("option", ["--profile", "--flamegraph", "--coredump"])
+def test_nothing_is_destroyed(busy: Path, option: str) -> None:
+    """The module, a directory, what is no regular file, another output: refused before the agent runs, one object."""
+    before = (busy / "busy.wat").read_bytes()
+    (busy / "link").symlink_to("busy.wat")
+    for path, status in (("busy.wat", 2), ("link", 2), (".", 6), ("/dev/full", 6)):
+        done = command("run", "busy.wat", option, path, "--json", cwd=busy)
+        assert (done.status, done.out.count(b"\n")) == (status, 1), path
+    assert (busy / "busy.wat").read_bytes() == before
+
+
+def test_a_run_that_fails_keeps_the_file_of_the_last_one(busy: Path) -> None:
+    """What is written takes its place when all is there."""
+    (busy / "out").write_text("the last one's")
+    (busy / "broken.wat").write_text("(module")
+    assert command("run", "broken.wat", "--profile", "out", cwd=busy).status == 3
+    assert (busy / "out").read_text() == "the last one's"
+    done = command("run", "busy.wat", "--profile", "out", "--flamegraph", "out", cwd=busy)
+    assert (done.status, len(done.lines)) == (2, 1)
 
 
 def test_functions_without_names_have_numbers(box: Box) -> None:

@@ -31,9 +31,10 @@ def run(job: Job) -> int:
 
 async def _watched(job: Job, watch: Watch) -> int:
     try:
-        return await _run(job, watch)
+        status = await _run(job, watch)
     finally:
-        await watch.finish()
+        unwritten = await watch.finish()
+    return status or unwritten
 
 
 async def _run(job: Job, watch: Watch) -> int:

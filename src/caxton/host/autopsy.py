@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Final
 
 from caxton.agents.ports import Guest
 from caxton.errors import CaxtonError, HostError
+from caxton.host.whole import PRIVATE, whole_file
 from caxton.sandbox.module import AnyModule, Module
 
-_PRIVATE: Final = 0o600
 _log = logging.getLogger("caxton.host")
 
 
@@ -52,8 +51,7 @@ class Autopsy:
         if self.written or self.failure is not None:
             return
         try:
-            file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
-            with open(file, "wb") as output:
+            with whole_file(self.path, PRIVATE) as output:
                 guest.write_dump(output, error, self._agent, self._module)
             self.written = True
         except (OSError, ValueError) as problem:
