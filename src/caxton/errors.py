@@ -105,8 +105,9 @@ def exit_status(code: str) -> int:
 class Frame:
     """One function on a guest's stack.
 
-    ``function`` is its name in the name section, if there is one; ``offset`` counts bytes from the module's beginning;
-    ``file``, ``line`` and ``column`` are there when the module has DWARF.
+    ``function`` is its name in the name section, if there is one; ``offset`` counts bytes from the module's beginning,
+    and is 0 where it is not known, as when the stack overflows while the function begins; ``file``, ``line`` and
+    ``column`` are there when the module has DWARF.
     """
 
     function: str | None
@@ -119,7 +120,7 @@ class Frame:
     def __str__(self) -> str:
         name = self.function or f"function {self.index}"
         if self.file is None:
-            return f"{name} (at 0x{self.offset:x})"
+            return f"{name} (at 0x{self.offset:x})" if self.offset else name
         column = f":{self.column}" if self.column else ""
         return f"{name} ({self.file}:{self.line}{column})"
 

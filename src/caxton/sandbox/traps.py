@@ -45,6 +45,8 @@ _TRAPS: Final[dict[int, tuple[str, str]]] = {
 }
 UNREACHABLE: Final = 9
 NEAR_LIMIT: Final = MIB
+_UNKNOWN: Final = (1 << (8 * ffi.sizeof("size_t"))) - 1
+"""What stands for an offset that Wasmtime does not know."""
 
 _FAULTS: Final[dict[int, tuple[str, str]]] = {
     2: ("abi.protocol", "a pointer or a length outside the memory, or a response that breaks the protocol"),
@@ -91,7 +93,8 @@ def frames(trap: Any, error: Any, lines: Places) -> tuple[Frame, ...]:
 
 def _frame(frame: Any, lines: Places) -> Frame:
     index = wasmtime.wasm_frame_func_index(frame)
-    offset = wasmtime.wasm_frame_module_offset(frame) - lines.shift
+    found = int(wasmtime.wasm_frame_module_offset(frame))
+    offset = 0 if found == _UNKNOWN else found - lines.shift
     name = lines.function(index, offset)
     file, line, column = lines.find(offset) or (None, None, None)
     return Frame(
