@@ -94,7 +94,7 @@ def test_each_trap_has_its_code(shared_box: Box, trapper: caxton.AgentRef, what:
         assert [frame.function for frame in error.frames] == ["inner", "handle"]
     assert all(frame.file is None and frame.line is None for frame in error.frames)
     # Where the stack overflowed while a function began, the place in that one is not known.
-    assert all(0 < frame.offset < 1 << 32 for frame in error.frames[1 if name == "recursion" else 0 :])
+    assert all(0 < frame.offset < 1 << 32 for frame in error.frames[1 if what == "recursion" else 0 :])
     assert (error.memory_limit, error.memory_used is not None) == (64 * MIB, True)
     assert error.message.isprintable()
     assert number(shared_box.ask(trapper)) == 0
