@@ -17,7 +17,7 @@ from typing import Any, Final
 from cffi import FFI
 
 WASMTIME_VERSION: Final = "50.0.1"
-SHIM_VERSION: Final = 1
+SHIM_VERSION: Final = 2
 
 _WASMTIME_API: Final = """
 typedef struct wasm_config_t wasm_config_t;
