@@ -33,6 +33,7 @@ make bench ARGS=--quick                 # under 40 seconds
 make bench ARGS="--only ask --only spawn"
 make bench ARGS=--json                  # also writes benchmarks/results/latest.json, every round included
 make bench-peers                        # processes, containers, V8 isolates, Erlang, threads
+make bench-languages                    # agents in each language, beside one in WebAssembly text
 ```
 
 This page and its picture come from such a file:
