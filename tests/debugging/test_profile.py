@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import json
+import threading
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +17,9 @@ from hypothesis import strategies as st
 
 import caxton
 from caxton.host.flamegraph import MAX_DEPTH, WIDTH, call_tree, flamegraph
+from caxton.host.loading import Watched
 from caxton.host.profiling import Recorder
+from tests.agents.lab import eventually
 from tests.cli.command import caxton as command
 from tests.sandbox.guests import Box, agent, imports, number
 
@@ -214,6 +219,52 @@ def test_a_module_that_has_changed(box: Box, tmp_path: Path) -> None:
     with pytest.raises(caxton.HostError, match="changed"):
         box.run(ref.profile(0.1, restart=True))
     assert number(box.ask(ref)) == 1
+
+
+def tickers() -> list[threading.Thread]:
+    """The threads that make guests look at the time, which have been given time to end."""
+    found = [thread for thread in threading.enumerate() if thread.name == "caxton-profile"]
+    for thread in found:
+        thread.join(10)
+    return [thread for thread in found if thread.is_alive()]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopped", "not started", "never finished", "forgotten"])
+def test_nothing_runs_on(box: Box, how: str) -> None:
+    """However a profile ends, nothing goes on ticking."""
+
+    async def cancelled() -> None:
+        ref = await box.host.spawn("a", agent())
+        task = asyncio.create_task(ref.profile(60, restart=True))
+        await eventually(lambda: any(thread.name == "caxton-profile" for thread in threading.enumerate()))
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    recorder = Recorder()
+    if how == "cancelled":
+        box.run(cancelled())
+    elif how == "stopped":
+        ref = box.spawn(agent())
+        box.run(ref.stop())
+        with pytest.raises(caxton.AgentError):
+            box.run(ref.profile(0.1, restart=True))
+    elif how == "not started":
+        box.refused(
+            agent("unreachable", items="(func $no unreachable) (start $no)"), debug=caxton.Debug(None, recorder)
+        )
+    elif how == "never finished":
+        box.run(box.spawn(agent(), debug=caxton.Debug(profile=recorder)).stop())
+        assert recorder.has_begun
+    else:
+        forgotten = Recorder()
+        forgotten.begin(
+            "a", box.run(box.host._loader.load_watched(agent(), frozenset(), caxton.Limits(), Watched(True)))
+        )
+        del forgotten
+        gc.collect()
+    assert tickers() == []
+    assert not recorder.has_begun or box.run(recorder.finish()).data
 
 
 # ---- the picture

@@ -80,6 +80,12 @@ class Recorder:
         self.recording.set()
         return self._profiler.guest(limits)
 
+    def rest(self) -> None:
+        """The agent has ended: nothing more is to be recorded, and ``finish`` gives what there is."""
+        self.recording.set()
+        if self._profiler is not None:
+            self._profiler.rest()
+
     async def finish(self) -> Profile:
         """Ends the recording, and gives what has been recorded. Once.
 
@@ -110,17 +116,24 @@ async def profile_running(loader: Loader, agent: Agent, seconds: float) -> Profi
             raise HostError("config.invalid", f"the module of {agent.name} has changed since it was loaded")
         recorder = Recorder()
         recorder.begin(agent.name, module)
-        before = agent.renew(functools.partial(recorder.guest, guest_limits(agent.spec.limits)))
-        if agent.on_ended is None:
-            agent.on_ended = []
-        agent.on_ended.append(recorder.recording.set)
         try:
-            await recorder.recording.wait()
-            await asyncio.sleep(seconds)
+            return await _record(recorder, agent, seconds)
         finally:
-            if agent.on_ended and recorder.recording.set in agent.on_ended:
-                agent.on_ended.remove(recorder.recording.set)
-            agent.instantiate_by(before)
-        return await recorder.finish()
+            recorder.rest()
     finally:
         agent.recorded = False
+
+
+async def _record(recorder: Recorder, agent: Agent, seconds: float) -> Profile:
+    before = agent.renew(functools.partial(recorder.guest, guest_limits(agent.spec.limits)))
+    if agent.on_ended is None:
+        agent.on_ended = []
+    agent.on_ended.append(recorder.rest)
+    try:
+        await recorder.recording.wait()
+        await asyncio.sleep(seconds)
+    finally:
+        if agent.on_ended and recorder.rest in agent.on_ended:
+            agent.on_ended.remove(recorder.rest)
+        agent.instantiate_by(before)
+    return await recorder.finish()

@@ -256,6 +256,8 @@ class Host(Toolbelt):
         agent.origin = (*origin, module.sha256)
         if debug.trace is not None:
             agent.trace(debug.trace)
+        if debug.profile is not None:
+            agent.on_ended = [debug.profile.rest]
         if debug.coredump is not None:
             path = path_of(origin[0])
             debug.coredump.begin(name, module, "module" if path is None else path.name)

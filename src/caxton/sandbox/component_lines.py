@@ -12,20 +12,17 @@ from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.component_binary import Outline
 from caxton.sandbox.lines import Lines, Place, pack_lines
 
-_NOWHERE = 1 << 62
-
 
 def pack_component_lines(data: bytes, outline: Outline) -> str:
-    """The tables of all modules, as text that ``ComponentLines`` reads."""
+    """The tables of all modules, as text that ``ComponentLines`` reads; empty for a module that names nothing."""
     tables: list[tuple[int, int, str]] = []
     for module in outline.modules:
         try:
             packed = pack_lines(data[module.start : module.end])
         except MalformedBinary:
             packed = ""
-        if packed:
-            tables.append((module.start, module.end, packed))
-    return json.dumps(tables) if tables else ""
+        tables.append((module.start, module.end, packed))
+    return json.dumps(tables) if any(packed for _, _, packed in tables) else ""
 
 
 class ComponentLines:
@@ -41,8 +38,10 @@ class ComponentLines:
 
     def _module(self, offset: int) -> tuple[int, Lines] | None:
         for number, (start, end, found) in enumerate(self._tables):
-            # Where a stack overflowed the offset is not known: with one module the function's number is enough.
-            if start <= offset < end or (offset >= _NOWHERE and len(self._tables) == 1):
+            # Where a stack overflows the offset may not be known (0): with one module the function's number is enough.
+            if start <= offset < end or (not offset and len(self._tables) == 1):
+                if not found:
+                    return None
                 if isinstance(found, str):
                     found = Lines(found)
                     self._tables[number] = (start, end, found)
@@ -56,10 +55,10 @@ class ComponentLines:
 
     def find(self, offset: int) -> Place | None:
         """File, line and column of the code at ``offset``, where they are known."""
-        found = self._module(offset)
+        found = self._module(offset) if offset else None
         return None if found is None else found[1].find(offset - found[0])
 
     def function(self, index: int, offset: int = 0) -> str | None:
-        """The name of function ``index`` of the module that has code at ``offset``."""
+        """The name of function ``index`` of the module that has code at ``offset``; 0: it is not known."""
         found = self._module(offset)
         return None if found is None else found[1].function(index)

@@ -62,7 +62,8 @@ class Profiler:
         self._profile.most_ns = round(MAX_SPENT * 1e9)
         self._profile.profiler = _new_profiler(name, module, self._profile.interval_ns)
         self._stop = threading.Event()
-        self._ticker = threading.Thread(target=self._tick, name="caxton-profile", daemon=True)
+        # The thread does not hold the profiler: one that everybody has forgotten ends it.
+        self._ticker = threading.Thread(target=_tick, args=(module, self._stop), name="caxton-profile", daemon=True)
         self._ticker.start()
 
     def guest(self, limits: GuestLimits) -> CoreGuest:
@@ -76,14 +77,13 @@ class Profiler:
         _kept[program] = self._profile
         return CoreGuest(program, self._module)
 
-    def _tick(self) -> None:
-        engine = self._module.engine_pointer
-        while not self._stop.wait(INTERVAL):
-            wasmtime.wasmtime_engine_increment_epoch(engine)
+    def rest(self) -> None:
+        """Ends sampling; what was sampled stays for ``finish``."""
+        self._stop.set()
 
     def stop(self) -> Any:
         """Ends sampling; answers what ``finish`` takes. Instances go on, and are not looked at any more."""
-        self._stop.set()
+        self.rest()
         return shim.cx_end_profile(self._profile)
 
     def finish(self) -> Profile:
@@ -104,6 +104,12 @@ class Profiler:
         taken = self.stop()
         if taken:
             wasmtime.wasmtime_guestprofiler_delete(taken)
+
+
+def _tick(module: Module, stop: threading.Event) -> None:
+    engine = module.engine_pointer
+    while not stop.wait(INTERVAL):
+        wasmtime.wasmtime_engine_increment_epoch(engine)
 
 
 def _text(text: str) -> tuple[Any, Any]:

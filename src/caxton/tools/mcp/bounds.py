@@ -109,22 +109,22 @@ class Meter:
     """A token bucket in real time: ``rate`` a second, ``burst`` at once."""
 
     def __init__(self, rate: float, burst: float, now: Callable[[], float] = time.monotonic) -> None:
-        self._rate = rate
-        self._burst = burst
+        self.rate = rate
+        self.burst = burst
         self._now = now
         self._level = burst
         self._at = now()
 
     def _fill(self) -> None:
         now = self._now()
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._level = min(self.burst, self._level + (now - self._at) * self.rate)
         self._at = now
 
     def spend(self, amount: float = 1.0) -> float:
         """Takes ``amount``, whether it is there or not; answers the seconds until the bucket is not overdrawn."""
         self._fill()
         self._level -= amount
-        return max(0.0, -self._level / self._rate)
+        return max(0.0, -self._level / self.rate)
 
     def allows(self, amount: float = 1.0) -> bool:
         """Takes ``amount`` if it is there."""
