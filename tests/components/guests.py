@@ -205,3 +205,12 @@ ECHO: Final = agent(
     "(i32.load offset=128 (local.get $m)))"
 )
 """Answers with the message's payload, text as text and bytes as bytes."""
+
+
+def inside(text: str, *, uses: Iterable[str] = ()) -> str:
+    """The same agent as a component inside a component, as tools make them that put several together."""
+    return f"""(component{_TYPES}{_host(uses)}
+  {text.replace("(component", "(component $inner", 1)}
+  (instance $agent (instantiate $inner (with "caxton:agent/types@0.1.0" (instance $types))
+    (with "caxton:agent/host@0.1.0" (instance $host))))
+  (export "handle" (func $agent "handle")))"""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import caxton
-from tests.components.guests import ECHO, agent, text_agent
+from tests.components.guests import ECHO, agent, inside, text_agent
 from tests.sandbox.guests import MIB, Box
 
 TEXTS: Final = [b"", b"hello", "häß 語 🦊".encode(), b"\0" * 100, b"a" * 100_000]
@@ -65,6 +65,14 @@ def test_a_mebibyte_of_text_and_of_bytes(box: Box) -> None:
     """The largest message of the default limits crosses in both directions."""
     ref = box.spawn(ECHO)
     for payload in (b"x" * MIB, b"\xff" * MIB):
+        assert box.ask(ref, payload).payload == payload
+
+
+@pytest.mark.parametrize("text", [ECHO, inside(ECHO), inside(inside(ECHO))], ids=["outside", "inside", "deep inside"])
+def test_bytes_cross_as_bytes_wherever_the_function_is(box: Box, text: str) -> None:
+    """As values, one for each byte, so many would be more than Wasmtime lets cross; a memory holds them."""
+    ref = box.spawn(text, limits=caxton.Limits(message="8 MiB", response="8 MiB", memory="64 MiB", fuel=10**9))
+    for payload in (b"\xff" * (8 * MIB), b"\xff", b"text"):
         assert box.ask(ref, payload).payload == payload
 
 

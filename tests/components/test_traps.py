@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 import caxton
-from tests.components.guests import ECHO_TEXT, agent, text_agent
+from tests.components.guests import ECHO_TEXT, agent, inside, text_agent
 from tests.sandbox.guests import Box
 
 TRAPS: Final = {
@@ -41,6 +41,12 @@ def test_a_trap_has_its_code_and_its_stack(box: Box, code: str) -> None:
     assert len(error.frames) <= 64
     assert box.ask(ref, "hello").payload == b"hello"
     assert ref.statistics().restarts == 1
+
+
+def test_a_stack_has_names_wherever_the_function_is(box: Box) -> None:
+    """A component inside a component is changed when it is compiled; its functions are found all the same."""
+    ref = box.spawn(inside(inside(agent("(call $down) unreachable", items="(func $down unreachable)"))))
+    assert [frame.function for frame in box.fails(ref, b"\xff").frames] == ["down", "handle"]
 
 
 @pytest.mark.parametrize("what", PROTOCOL)

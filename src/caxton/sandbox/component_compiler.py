@@ -68,16 +68,17 @@ def _compiled(data: bytes, compiler: engine.Engine, settings: engine.Settings) -
         if why is not None:
             raise invalid(code, why, settings.features)
     found = ffi.new("wasmtime_component_t **")
-    safe = _made_safe(data, outline)
-    direct = with_direct_entry(safe, outline, HANDLE, HANDLE_TEXT)
-    if direct is not None and _new(compiler, direct, found) is None:
-        facts = replace(_facts(data, compiler, found[0], outline), direct=True)
-        if _is_agent(facts):
-            return facts, found[0], outline
-    why = _new(compiler, safe, found)
+    direct = with_direct_entry(data, outline, HANDLE, HANDLE_TEXT)
+    if direct is not None:
+        changed = read_outline(direct)
+        if _new(compiler, _made_safe(direct, changed), found) is None:
+            facts = replace(_facts(data, direct, compiler, found[0], changed), direct=True)
+            if _is_agent(facts):
+                return facts, found[0], changed
+    why = _new(compiler, _made_safe(data, outline), found)
     if why is not None:
         raise ModuleError("module.invalid", f"not a valid component: {first_line(why)}")
-    return _facts(data, compiler, found[0], outline), found[0], outline
+    return _facts(data, data, compiler, found[0], outline), found[0], outline
 
 
 def _new(compiler: engine.Engine, binary: bytes, found: Any) -> str | None:
@@ -102,7 +103,7 @@ def _made_safe(data: bytes, outline: Outline) -> bytes:
     return bytes(changed)
 
 
-def _facts(data: bytes, compiler: engine.Engine, component: Any, outline: Outline) -> Facts:
+def _facts(data: bytes, compiled: bytes, compiler: engine.Engine, component: Any, outline: Outline) -> Facts:
     try:
         types = ComponentTypes(compiler.pointer, component)
         imports, exports = types.imports(), types.exports()
@@ -129,6 +130,6 @@ def _facts(data: bytes, compiler: engine.Engine, component: Any, outline: Outlin
         has_start=False,
         has_dwarf=False,
         places=outline.places,
-        lines=pack_component_lines(data, outline),
+        lines=pack_component_lines(compiled, outline),
         has_lines=True,
     )
