@@ -14,7 +14,7 @@ from caxton.agents import topics
 from caxton.agents.units import seconds, size
 from caxton.host import loading, reference
 from caxton.routing import router
-from caxton.sandbox import cache, compiler, engine, hostcalls, traps
+from caxton.sandbox import cache, compilation, engine, hostcalls, traps
 from caxton.tools import provider, threads
 from caxton.tools.builtin import places
 from tests.docs.pages import REFERENCE, plain, read
@@ -24,8 +24,8 @@ LIMITS = PAGE.rows("`caxton.Limits`")
 TEBI = 1 << 40
 
 FIXED = {
-    "compiling one module: wall time": compiler.COMPILE_SECONDS,
-    "compiling one module: memory of the child process": compiler.COMPILE_BYTES,
+    "compiling one module: wall time": compilation.COMPILE_SECONDS,
+    "compiling one module: memory of the child process": compilation.COMPILE_BYTES,
     "the guest's stack": engine.WASM_STACK,
     "tables of a module": engine.TABLES,
     "handles in one `wait`": hostcalls.MAX_HANDLES,

@@ -27,7 +27,13 @@ def test_sdist_holds_the_backend_and_the_shims_source_and_no_library(sdist: Path
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.py", "LICENSE", "build_backend/backend.py", "build_backend/shim.py"} <= names
-    assert {"src/caxton/sandbox/shim.c", "src/caxton/sandbox/shim.h", "src/caxton/py.typed", "sdk/c/caxton.h"} <= names
+    assert {
+        "src/caxton/sandbox/shim.c",
+        "src/caxton/sandbox/shim.h",
+        "src/caxton/sandbox/wasmtime_api.h",
+        "src/caxton/py.typed",
+        "sdk/c/caxton.h",
+    } <= names
     assert [name for name in names if name.endswith((".so", ".dylib", ".pyc"))] == []
 
 

@@ -21,9 +21,11 @@ import pytest
 import caxton
 from caxton.host.loading import Source
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Compilation, Facts, compile_here
+from caxton.sandbox.compilation import Compilation
+from caxton.sandbox.compiler import compile_here
 from caxton.sandbox.core_abi import CoreGuest
 from caxton.sandbox.engine import Settings
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.limits import GuestLimits
 from caxton.sandbox.module import Module, load
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from caxton.sandbox import cache as cache_module
 from caxton.sandbox import module as module_room
 from caxton.sandbox.cache import ModuleCache, cache_directory
-from caxton.sandbox.compiler import Compilation, Facts
+from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.module import entry_name, load
 from tests.sandbox.guests import agent, guest_limits
 

@@ -18,7 +18,7 @@ import pytest
 import caxton
 from caxton.host import loading
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings, default_settings
 from caxton.sandbox.module import load
 from tests.sandbox.guests import MIB, Box, agent, guest_limits, leb, number, section, sized
@@ -279,7 +279,7 @@ def test_stopping_the_host_ends_the_child(counting: Counting) -> None:
 
 ORPHAN = """
 import sys, threading
-from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings
 compilation = Compilation(sys.stdin.buffer.read(), Settings(), memory=2 << 30)
 def tell():

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from caxton import ModuleError
-from caxton.sandbox.compiler import Facts
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.module import check_exports
 from tests.sandbox.guests import Box, agent, i32, refusal
 

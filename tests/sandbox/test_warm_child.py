@@ -9,7 +9,7 @@ import pytest
 import caxton
 from caxton.host.inspection import inspect_module
 from caxton.sandbox import compiler
-from caxton.sandbox.compiler import Compilation, Description
+from caxton.sandbox.compilation import Compilation, Description
 from caxton.sandbox.engine import default_settings
 from caxton.sandbox.freeze.image import MAX_MEMORY_BYTES
 from caxton.sandbox.warmth import TOO_COSTLY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import caxton
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Compilation
+from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings
 from caxton.sandbox.module import load
 from tests.sandbox.guests import BUMP, Box, agent, i64, number, warmed

@@ -12,8 +12,9 @@ from typing import Any, Final
 from caxton.agents.spec import Limits
 from caxton.errors import CaxtonError
 from caxton.sandbox.companions import find_companion
-from caxton.sandbox.compiler import Description, Facts, PlaceReading
+from caxton.sandbox.compilation import Description, PlaceReading
 from caxton.sandbox.engine import Settings
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.project_files import NotReadable, Project
 
 MAX_DUMP: Final = 1 << 30

@@ -5,12 +5,12 @@ The picture is plain SVG without scripts and without anything from elsewhere; wh
 
 from __future__ import annotations
 
+import html
 import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from caxton.text import safe_name
 
@@ -127,4 +127,4 @@ def _colour(name: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text for XML, which has no place for some characters, escaped or not."""
-    return escape(safe_name(text).replace("\ufffe", "?").replace("\uffff", "?"), {'"': "&quot;"})
+    return html.escape(safe_name(text).replace("\ufffe", "?").replace("\uffff", "?"))

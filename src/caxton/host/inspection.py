@@ -14,9 +14,10 @@ from caxton.agents.spec import Limits
 from caxton.errors import CaxtonError, ModuleError
 from caxton.host.dumps import MAX_DUMP, find_places, is_dump
 from caxton.sandbox import component
-from caxton.sandbox.compiler import Description, Facts
+from caxton.sandbox.compilation import Description
 from caxton.sandbox.core_abi import IMPORTS
 from caxton.sandbox.engine import Settings
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.files import read_module
 from caxton.sandbox.module import CAXTON_ALLOC, MALLOC, WINDOW, allocator, check_exports, check_imports
 from caxton.sandbox.warmth import Warmth

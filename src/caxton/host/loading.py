@@ -17,7 +17,7 @@ from caxton.agents.spec import Limits
 from caxton.errors import HostError, ModuleError
 from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.companions import companion_lines
-from caxton.sandbox.compiler import Compilation, LineReading
+from caxton.sandbox.compilation import Compilation, LineReading
 from caxton.sandbox.engine import FEATURES, Settings, default_settings
 from caxton.sandbox.files import check_size, read_module
 from caxton.sandbox.limits import GuestLimits

@@ -9,6 +9,8 @@ from array import array
 from dataclasses import dataclass
 from typing import Final
 
+from caxton.sandbox.signature import function
+
 from .binary_reader import MalformedBinary, Reader
 
 MAX_TYPES: Final = 100_000
@@ -290,3 +292,18 @@ def _skip_runs(reader: Reader, count: int, runs: list[tuple[int, re.Pattern[byte
             reader.pos = found.end()
             count -= length
     return count
+
+
+def signature(what: ExternType) -> str:
+    """The type of an import or export in one line, such as ``func (i32 i32) -> (i32)``."""
+    match what:
+        case FuncType(params, results):
+            return function(" ".join(params), " ".join(results))
+        case MemoryType():
+            return "memory"
+        case TableType():
+            return "table"
+        case GlobalType():
+            return "global"
+        case _:
+            return "tag"

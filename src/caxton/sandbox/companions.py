@@ -17,7 +17,8 @@ from typing import Final
 
 from caxton.errors import CaxtonError
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Facts, LineReading
+from caxton.sandbox.compilation import LineReading
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.project_files import NotReadable, Project
 from caxton.text import safe_name
 

@@ -7,14 +7,23 @@ import threading
 from typing import Any, Final
 
 from caxton.errors import LimitError, ModuleError
-from caxton.sandbox import component_direct as direct
 from caxton.sandbox import engine
-from caxton.sandbox.compiler import Facts
 from caxton.sandbox.component_abi import IMPORTS, ComponentGuest
-from caxton.sandbox.component_calls import EXPORTS, HANDLE, HANDLE_TEXT, PACKAGE, TYPES, VERSION
+from caxton.sandbox.component_calls import (
+    DIRECT_FREE,
+    DIRECT_HANDLE,
+    DIRECT_REALLOC,
+    EXPORTS,
+    HANDLE,
+    HANDLE_TEXT,
+    PACKAGE,
+    TYPES,
+    VERSION,
+)
 from caxton.sandbox.component_lines import ComponentLines
 from caxton.sandbox.component_wasi import RESOURCES, USES
 from caxton.sandbox.component_wasi import VERSION as WASI_VERSION
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.limits import CALL_COST, COMPONENT_SLICE, PROGRAMS, GuestLimits
 from caxton.sandbox.native import ffi, shim, take_error, wasmtime
 from caxton.text import cut, safe_name
@@ -146,7 +155,7 @@ class Component:
         return origin
 
     def _add_direct(self, origin: Any) -> None:
-        found = [self._index(name) for name in (direct.HANDLE, direct.REALLOC, direct.FREE)]
+        found = [self._index(name) for name in (DIRECT_HANDLE, DIRECT_REALLOC, DIRECT_FREE)]
         if found[0] is None or found[1] is None:
             return
         self._direct = found

@@ -20,6 +20,10 @@ PACKAGE: Final = "caxton:agent"
 VERSION: Final = "0.1.0"
 HOST: Final = f"{PACKAGE}/host"
 TYPES: Final = f"{PACKAGE}/types"
+DIRECT: Final = "caxton-direct-"
+"""How the names begin of what is added to a component when it is compiled (component_direct.py)."""
+
+DIRECT_HANDLE, DIRECT_REALLOC, DIRECT_FREE = f"{DIRECT}handle", f"{DIRECT}realloc", f"{DIRECT}free"
 
 _WIT: Final = Path(__file__).with_name("agent.wit")
 

@@ -13,13 +13,14 @@ from typing import Any, Final
 from caxton.errors import ModuleError
 from caxton.sandbox import engine
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.compiler import Facts, first_line, invalid
+from caxton.sandbox.compiler import first_line, invalid
 from caxton.sandbox.component_binary import Outline, read_outline
-from caxton.sandbox.component_calls import EXPORTS, HANDLE, HANDLE_TEXT
-from caxton.sandbox.component_direct import PREFIX, with_direct_entry
+from caxton.sandbox.component_calls import DIRECT, EXPORTS, HANDLE, HANDLE_TEXT
+from caxton.sandbox.component_direct import with_direct_entry
 from caxton.sandbox.component_lines import pack_component_lines
 from caxton.sandbox.component_places import find_places
 from caxton.sandbox.component_types import ComponentTypes, TooManyTypes
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.names import with_hidden_names
 from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
 
@@ -122,7 +123,7 @@ def _facts(data: bytes, compiled: bytes, compiler: engine.Engine, component: Any
         exports={
             name: what if isinstance(what, str) else "interface"
             for name, what in exports.items()
-            if not name.startswith(PREFIX)
+            if not name.startswith(DIRECT)
         },
         memory=None,
         memories=tuple(pages for _, _, pages in outline.places),

@@ -15,11 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from caxton.sandbox.component_binary import Outline
+from caxton.sandbox.component_calls import DIRECT, DIRECT_FREE, DIRECT_HANDLE, DIRECT_REALLOC
 from caxton.sandbox.component_scopes import ALIAS, CANON, EXPORT, MAX_DEPTH, TYPE, Lift, Made, Part, Scope
 from caxton.sandbox.component_writing import Changes, items, name, signed, unsigned, with_changes
-
-PREFIX: Final = "caxton-direct-"
-HANDLE, REALLOC, FREE = f"{PREFIX}handle", f"{PREFIX}realloc", f"{PREFIX}free"
 
 _STRING, _U32, _U8 = b"\x73", b"\x79", b"\x7d"
 _OPTIONAL: Final = 7
@@ -28,7 +26,7 @@ _OPTIONAL: Final = 7
 def with_direct_entry(data: bytes, outline: Outline, handle: str, short: str) -> bytes | None:
     """The component with the second way in; None where it cannot have one."""
     root = outline.root
-    if any(key.startswith(PREFIX) for key in root.exports):
+    if any(key.startswith(DIRECT) for key in root.exports):
         return None
     wanted = handle if handle in root.exports else short
     found = _find(root, root.exports.get(wanted), [])
@@ -38,7 +36,7 @@ def with_direct_entry(data: bytes, outline: Outline, handle: str, short: str) ->
     options = lift.options
     if not options.plain or options.realloc is None or not outline.is_main_memory(scope, options.memory):
         return None
-    keys = [HANDLE, REALLOC, *([FREE] if options.free is not None else [])]
+    keys = [DIRECT_HANDLE, DIRECT_REALLOC, *([DIRECT_FREE] if options.free is not None else [])]
     changes = {scope: Changes(behind=_lifts(scope, lift, wanted == short) + _exports(scope, keys))}
     for around, instance in outer:
         aliases = [b"\x01\0" + unsigned(instance) + name(key) for key in keys]

@@ -6,11 +6,13 @@ A frame's offset counts from the component's first byte, so it says which module
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.component_binary import Outline
 from caxton.sandbox.lines import Lines, Place, pack_lines
+
+if TYPE_CHECKING:  # reading a binary is the business of the child that compiles
+    from caxton.sandbox.component_binary import Outline
 
 
 def pack_component_lines(data: bytes, outline: Outline) -> str:

@@ -17,7 +17,7 @@ from caxton.sandbox.tracing import Tracer, core_answer, core_arguments
 from caxton.sandbox.wasi import WASI, Exit
 
 if TYPE_CHECKING:
-    from caxton.sandbox.compiler import Facts
+    from caxton.sandbox.facts import Facts
 
 IMPORTS: Final[tuple[Import, ...]] = (*CAXTON, *WASI)
 """Every import there is; a pending host call is an index into it."""

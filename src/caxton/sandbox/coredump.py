@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from caxton.errors import CaxtonError
-from caxton.sandbox.compiler import Facts
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.freeze import encoding
 from caxton.sandbox.native import ffi, wasmtime
 

@@ -9,10 +9,9 @@ from caxton.errors import ModuleError
 from caxton.sandbox import compiler, engine
 from caxton.sandbox.binary import BinaryInfo, Kind, Producers, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.binary_types import ExternType, FuncType, GlobalType, MemoryType, TableType, TagType
+from caxton.sandbox.binary_types import ExternType, FuncType, GlobalType, MemoryType, TableType, TagType, signature
 from caxton.sandbox.component_compiler import component_facts
 from caxton.sandbox.coredump_reader import read_core_dump
-from caxton.sandbox.signature import signature
 from caxton.text import NAME_LIMIT, cut
 
 MOST_ITEMS: Final = 10_000

@@ -13,9 +13,10 @@ from typing import Any, Final, TypeAlias
 from caxton.errors import LimitError, ModuleError
 from caxton.sandbox import component, engine
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.compiler import Compilation, Facts
+from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.component import Component
 from caxton.sandbox.core_abi import IMPORTS, CoreGuest
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.hostcalls import Import
 from caxton.sandbox.limits import CALL_COST, PROGRAMS, SLICE, GuestLimits
 from caxton.sandbox.lines import Lines

@@ -17,8 +17,8 @@ from caxton.agents.ports import CALL, DONE, YIELD, Services
 from caxton.errors import CaxtonError
 from caxton.sandbox import engine, module
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.compiler import Facts
 from caxton.sandbox.core_abi import IMPORTS, CoreGuest
+from caxton.sandbox.facts import Facts
 from caxton.sandbox.freeze.image import MAX_MEMORY_BYTES, ImageError
 from caxton.sandbox.freeze.instructions import may_see_memory_size
 from caxton.sandbox.freeze.instrument import with_state_exports
