@@ -81,6 +81,7 @@ class Loader:
         self._own_clock = own_clock
         self._kept: OrderedDict[_Key, AnyModule] = OrderedDict()
         self._kept_bytes = 0
+        self._last: tuple[Source, Limits, frozenset[str], bool, AnyModule] | None = None  # as agents come in series
         self._loading: dict[_Key, asyncio.Task[AnyModule]] = {}
         self._waiting: dict[asyncio.Task[AnyModule], int] = {}
         self._by_key: dict[_Key, Compilation | LineReading] = {}
@@ -92,6 +93,16 @@ class Loader:
 
     def known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> AnyModule | None:
         """The module, if it has been loaded before."""
+        last = self._last
+        if last is not None and source is last[0] and limits is last[1] and features is last[2] and warm is last[3]:
+            return last[4]
+        found = self._known(source, features, limits, warm)
+        # Bytes and text stay what they are; what lies behind a path may be another module by now.
+        if found is not None and (isinstance(source, bytes) or (isinstance(source, str) and is_text(source))):
+            self._last = (source, limits, features, warm, found)
+        return found
+
+    def _known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool) -> AnyModule | None:
         key = self._key(source, features, limits)
         if warm:
             found = self._kept.get((True, *key))
@@ -198,6 +209,7 @@ class Loader:
             with self._lock:
                 self._by_key.pop(key, None)
         if not task.cancelled() and task.exception() is None:
+            self._last = None
             self._forget(self._kept.pop(key, None))
             self._kept[key] = task.result()
             self._kept_bytes += _weight(task.result())
@@ -268,6 +280,7 @@ class Loader:
             await asyncio.gather(task, return_exceptions=True)
         self._pool.shutdown(wait=True)
         self._kept.clear()
+        self._last = None
 
 
 def _weight(module: AnyModule) -> int:

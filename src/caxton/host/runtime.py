@@ -85,6 +85,7 @@ class Host(Toolbelt):
         self._configured: Configuration | None = None
         self._last_parts: tuple[Limits | None, Grants | None, Restart | None] = (None, None, None)
         self._last_spec = DEFAULT
+        self._last_limits = (DEFAULT.limits, guest_limits(DEFAULT.limits))
         self._entered = False
         self._closed = False
 
@@ -205,7 +206,7 @@ class Host(Toolbelt):
         wanted = frozenset() if features == () else check_features(features)
         if isinstance(module, bytearray | memoryview):
             module = bytes(module)  # its owner may change it while it is being loaded
-        if debug.watched != UNWATCHED:
+        if debug is not NOTHING and debug.watched != UNWATCHED:
             seen = await self._loader.load_watched(module, wanted, spec.limits, debug.watched)
             self._check_running()
             return await self._start(checked, spec, seen, (module, wanted), debug)
@@ -225,12 +226,12 @@ class Host(Toolbelt):
         params: Mapping[str, Any] | None,
     ) -> Spec:
         """The spec; the last one again where nothing is different, as when a thousand agents are spawned in a loop."""
-        parts = (limits, grants, restart)
-        if params is None and all(a is b for a, b in zip(parts, self._last_parts, strict=True)):
+        last = self._last_parts
+        if params is None and limits is last[0] and grants is last[1] and restart is last[2]:
             return self._last_spec
         spec = make_spec(limits, grants, restart, params)
         if params is None:
-            self._last_parts, self._last_spec = parts, spec
+            self._last_parts, self._last_spec = (limits, grants, restart), spec
         return spec
 
     def _existing(self, name: AgentName) -> Agent | None:
@@ -242,7 +243,9 @@ class Host(Toolbelt):
     async def _start(
         self, name: AgentName, spec: Spec, module: AnyModule, origin: tuple[Source, frozenset[str]], debug: Debug
     ) -> AgentRef:
-        limits = guest_limits(spec.limits)
+        if spec.limits is not self._last_limits[0]:
+            self._last_limits = (spec.limits, guest_limits(spec.limits))
+        limits = self._last_limits[1]
         self._budget.admit(module.first_memory, limits.memory)
         agent = Agent(
             name,
