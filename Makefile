@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.12 make test    use this interpreter
 #   make bench ARGS=--json         hand arguments on
+#   WORKERS=1 make test            run the tests one after the other
 #   VENV=/tmp/venv make test       put the virtual environment elsewhere
 
 SHELL := /bin/sh
@@ -11,7 +12,11 @@ SHELL := /bin/sh
 
 VENV ?= .venv
 ARGS ?=
+WORKERS ?= 2
 BIN := $(VENV)/bin
+# The tests of one file stay together: what they share is made once. Files begin in their order, so that long ones do
+# not come last.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 RUN := $(BIN)/python
 PIP_INSTALL := $(RUN) -m pip --disable-pip-version-check install --quiet
 CHECKED := $(wildcard src tests benchmarks examples build_backend setup.py)
@@ -82,7 +87,7 @@ languages: $(INSTALLED)-dev shim ## get what agents of every language are built 
 
 .PHONY: tests
 tests: $(INSTALLED)-dev shim languages ## run the tests (ARGS goes to pytest)
-	@$(call timed,pytest,$(RUN) -m pytest -p tests.no_skips $(ARGS))
+	@$(call timed,pytest,$(RUN) -m pytest -p tests.no_skips $(PARALLEL) $(ARGS))
 
 .PHONY: format
 format: $(INSTALLED)-dev ## lay out the source, and mend what can be mended mechanically
