@@ -9,9 +9,8 @@ from array import array
 from dataclasses import dataclass
 from typing import Final
 
-from caxton.sandbox.signature import function
-
 from .binary_reader import MalformedBinary, Reader
+from .signature import function
 
 MAX_TYPES: Final = 100_000
 """The most types of one module. Engines allow ten times as many, for ten times the time and memory."""

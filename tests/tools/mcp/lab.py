@@ -17,6 +17,7 @@ from caxton.errors import ToolError
 from caxton.host.clock import LoopClock
 from caxton.messages import AgentName
 from caxton.testing import ManualClock
+from caxton.tools.mcp.bounds import Meter
 from caxton.tools.mcp.pins import Pins
 from caxton.tools.mcp.servers import McpServers
 from caxton.tools.provider import Call, no_progress
@@ -104,3 +105,10 @@ def notes(path: Path) -> list[dict[str, Any]]:
 def noting(path: Path, **env: str) -> Mapping[str, str]:
     """An environment that makes the hostile server write down what it gets."""
     return {"NOTES": os.fspath(path), **env}
+
+
+def check_spent(spent: dict[Meter, list[float]], seconds: float) -> None:
+    """In so many seconds no more was taken from any meter than it gives, and what was looked at last."""
+    assert spent
+    for meter, amounts in spent.items():
+        assert sum(amounts) <= meter.burst + meter.rate * seconds + max(amounts)

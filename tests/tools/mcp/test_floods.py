@@ -12,7 +12,7 @@ import pytest
 
 from caxton.tools.mcp.bounds import LINE_LIMIT, Meter
 from tests.conftest import Run
-from tests.tools.mcp.lab import hostile, refused, serving, text
+from tests.tools.mcp.lab import check_spent, hostile, refused, serving, text
 
 SECONDS = 1.0
 KINDS = ("progress", "log", "list", "unknown", "heavy", "ping", "answers", "empty", "junk", "stderr")
@@ -24,20 +24,6 @@ async def delays(seconds: float) -> list[float]:
     while (now := time.monotonic()) < until:
         await asyncio.sleep(0.001)
         found.append(time.monotonic() - now - 0.001)
-    return found
-
-
-@pytest.fixture
-def spent(monkeypatch: pytest.MonkeyPatch) -> dict[Meter, list[float]]:
-    """What was taken from each meter."""
-    found: dict[Meter, list[float]] = {}
-    spend = Meter.spend
-
-    def noted(meter: Meter, amount: float = 1.0) -> float:
-        found.setdefault(meter, []).append(amount)
-        return spend(meter, amount)
-
-    monkeypatch.setattr(Meter, "spend", noted)
     return found
 
 
@@ -63,9 +49,7 @@ def test_a_flood(run: Run, kind: str, spent: dict[Meter, list[float]], caplog: p
     late, used, grown = run(main())
     print(f"{kind}: late {late * 1e3:.2f} ms, processor {used:.0%}, grown {grown} KiB")
     elapsed = time.monotonic() - began
-    for meter, amounts in spent.items():
-        assert sum(amounts) <= meter.burst + meter.rate * elapsed + max(amounts)
-    assert spent
+    check_spent(spent, elapsed)
     assert grown < 64 << 10
     assert len(caplog.messages) < 1_000
 

@@ -99,7 +99,7 @@ def test_a_time_limit_holds_for_one_that_reads_nothing(run: Run, tmp_path: Path)
             await eventually(lambda: any("frozen" in note for note in notes(tmp_path / "notes")))
             began = asyncio.get_running_loop().time()
             assert "tool.timeout" == (await refused(servers, "h.echo", text="x" * (1 << 20), timeout=0.2)).code
-            assert asyncio.get_running_loop().time() - began < 4
+            assert asyncio.get_running_loop().time() - began < 19  # what holds the server up would end after 20
         await frozen
 
     run(main())

@@ -11,10 +11,10 @@ import pytest
 
 from caxton.testing import ManualClock
 from caxton.tools.mcp import http as transport
-from caxton.tools.mcp.bounds import LINE_LIMIT, TOO_MUCH
+from caxton.tools.mcp.bounds import LINE_LIMIT, TOO_MUCH, Meter
 from caxton.tools.settings import HttpServer
 from tests.conftest import Run
-from tests.tools.mcp.lab import call, eventually, refused, serving, text
+from tests.tools.mcp.lab import call, check_spent, eventually, refused, serving, text
 from tests.tools.mcp.web import Misbehave, Request, web
 
 TOKEN = "canary-of-the-token"
@@ -237,12 +237,12 @@ def test_one_that_does_not_answer_notifications(run: Run, monkeypatch: pytest.Mo
                 await asyncio.Event().wait()
             return False
 
-        async with web(misbehave) as server, serving(server.settings(timeout=5)) as servers:
+        async with web(misbehave) as server, serving(server.settings(timeout=50)) as servers:
             await text(servers, "w.echo")
             began = time.monotonic()
             assert "tool.timeout" == (await refused(servers, "w.bad", timeout=0.1)).code
             assert "tool.timeout" == (await refused(servers, "w.bad", timeout=0.1)).code
-            assert time.monotonic() - began < 4  # the SDK would wait for five seconds
+            assert time.monotonic() - began < 50  # the SDK would wait for a hundred seconds
             await text(servers, "w.echo")
 
     run(main())
@@ -323,10 +323,11 @@ def test_a_stream_that_ends_again_and_again(run: Run) -> None:
     assert run(main()) >= 1.8
 
 
-def test_a_flood_of_events(run: Run) -> None:
-    """Is read slowly: the event loop is seldom late."""
+def test_a_flood_of_events(run: Run, spent: dict[Meter, list[float]]) -> None:
+    """Is read slowly, so that the event loop is seldom late (which is printed)."""
+    began = time.monotonic()
 
-    async def main() -> float:
+    async def main() -> None:
         async def misbehave(request: Request) -> bool:
             if request.method != "GET":
                 return False
@@ -340,16 +341,16 @@ def test_a_flood_of_events(run: Run) -> None:
         async with web(misbehave) as server, serving(server.settings()) as servers:
             await text(servers, "w.echo")
             await eventually(lambda: any(request.method == "GET" for request in server.seen))
-            used, began, late = time.process_time(), time.monotonic(), []
-            while time.monotonic() < began + 1:
+            used, until, late = time.process_time(), time.monotonic() + 1, []
+            while time.monotonic() < until:
                 now = time.monotonic()
                 await asyncio.sleep(0.001)
                 late.append(time.monotonic() - now)
             used = time.process_time() - used
             print(f"late {sorted(late)[len(late) // 2] * 1e3:.1f} ms, processor {used:.0%}")
-            return sorted(late)[len(late) // 2]
 
-    assert run(main()) < 0.05
+    run(main())
+    check_spent(spent, time.monotonic() - began)
 
 
 def test_requests_of_the_server(run: Run) -> None:
