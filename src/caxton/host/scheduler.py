@@ -21,7 +21,7 @@ BATCH: Final = 0.002
 AT_ONCE: Final = 0.002
 """Seconds of turns that may begin inside their callers between two rounds of the event loop."""
 
-AT_ONCE_FRESH: Final = 0.02
+AT_ONCE_FRESH: Final = 0.03
 """The same for agents that have had no such turn in this round: when many tasks ask many agents at once, the loop has
 all those tasks to run in this round anyway."""
 
