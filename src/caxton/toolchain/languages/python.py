@@ -12,9 +12,10 @@ from typing import ClassVar, Final
 from caxton.errors import HostError
 from caxton.text import safe_name
 from caxton.toolchain.errors import Install, ToolchainError, failed, missing
-from caxton.toolchain.files import find
+from caxton.toolchain.files import find, read_output
 from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
+from caxton.toolchain.merging.component import merged
 from caxton.toolchain.places import wit_file
 
 COMPONENTIZE: Final = "0.25.1"
@@ -80,6 +81,7 @@ class Python(Language):
             task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
         except ToolchainError as error:
             raise _explained(error) from None
+        task.output.write_bytes(merged(read_output(task.output, "componentize-py")))
 
 
 def _explained(error: ToolchainError) -> ToolchainError:
