@@ -29,7 +29,7 @@ def test_one_module_is_left_and_what_fills_the_table() -> None:
     before, after = read_outline(LINKED), read_outline(merged(LINKED))
     assert len(before.instances) == 5
     assert len(after.instances) == 2
-    assert after.instances[0].memories == (2,)
+    assert after.places == ((1, 0, 2),)
     assert sorted(after.tables) == [1, 8]
 
 
