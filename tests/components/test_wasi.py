@@ -7,103 +7,14 @@ from typing import Final
 import pytest
 
 import caxton
-from tests.components.guests import OPTIONS, REALLOC
+from tests.components.wasi_guests import CLOCK, DIGIT, PLAIN, POLL, STREAMS, wasi_guest
 from tests.sandbox.guests import Box
-
-POLL: Final = """
-  (import "wasi:io/poll@0.2.0" (instance $poll
-    (export "pollable" (type $p (sub resource)))
-    (export "[method]pollable.block" (func (param "self" (borrow $p))))
-    (export "[method]pollable.ready" (func (param "self" (borrow $p)) (result bool)))
-    (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))
-  (alias export $poll "pollable" (type $pollable))
-  (import "wasi:clocks/monotonic-clock@0.2.6" (instance $clock
-    (alias outer 1 $pollable (type $q))
-    (export "pollable" (type $p (eq $q)))
-    (export "now" (func (result u64)))
-    (export "subscribe-duration" (func (param "when" u64) (result (own $p))))))"""
-STREAMS: Final = """
-  (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
-  (alias export $error "error" (type $err))
-  (import "wasi:io/streams@0.2.0" (instance $streams
-    (alias outer 1 $err (type $e'))
-    (export "error" (type $e (eq $e')))
-    (export "output-stream" (type $o (sub resource)))
-    (type $s (variant (case "last-operation-failed" (own $e)) (case "closed")))
-    (export "stream-error" (type $failed (eq $s)))
-    (export "[method]output-stream.blocking-write-and-flush"
-      (func (param "self" (borrow $o)) (param "contents" (list u8)) (result (result (error $failed)))))))
-  (alias export $streams "output-stream" (type $out))
-  (import "wasi:cli/stdout@0.2.9" (instance $stdout
-    (alias outer 1 $out (type $q)) (export "output-stream" (type $p (eq $q)))
-    (export "get-stdout" (func (result (own $p))))))
-  (import "wasi:cli/stderr@0.2.9" (instance $stderr
-    (alias outer 1 $out (type $q)) (export "output-stream" (type $p (eq $q)))
-    (export "get-stderr" (func (result (own $p))))))"""
-PLAIN: Final = """
-  (import "wasi:cli/environment@0.2.0" (instance $environment
-    (export "get-environment" (func (result (list (tuple string string)))))
-    (export "get-arguments" (func (result (list string))))))
-  (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" (result))))))
-  (import "wasi:clocks/wall-clock@0.2.0" (instance $wall
-    (type $d (record (field "seconds" u64) (field "nanoseconds" u32)))
-    (export "datetime" (type $datetime (eq $d)))
-    (export "now" (func (result $datetime)))))
-  (import "wasi:random/random@0.2.0" (instance $random
-    (export "get-random-bytes" (func (param "len" u64) (result (list u8))))
-    (export "get-random-u64" (func (result u64)))))
-  (import "wasi:filesystem/types@0.2.0" (instance $files (export "descriptor" (type (sub resource)))))
-  (alias export $files "descriptor" (type $descriptor))
-  (import "wasi:filesystem/preopens@0.2.0" (instance $preopens
-    (alias outer 1 $descriptor (type $q)) (export "descriptor" (type $p (eq $q)))
-    (export "get-directories" (func (result (list (tuple (own $p) string)))))))"""
-
-
-def guest(imports: str, functions: dict[str, tuple[str, str, str]], handle: str) -> str:
-    """A component of the short form. ``functions``: name of the core function, its instance, its name there, its type
-    as a core function."""
-    memory = '(memory (core memory $heap "memory")) (realloc (core func $heap "realloc"))'
-    lowered = "".join(
-        f'(core func ${name} (canon lower (func ${instance} "{export}") {memory}))\n'
-        for name, (instance, export, _) in functions.items()
-    )
-    declared = "".join(f'(import "wasi" "{name}" (func ${name} {kind}))' for name, (_, _, kind) in functions.items())
-    exports = "".join(f'(export "{name}" (func ${name}))' for name in functions)
-    return f"""(component{imports}
-  (core module $h (memory (export "memory") 1) {REALLOC})
-  (core instance $heap (instantiate $h))
-  {lowered}
-  (core module $m
-    (import "heap" "memory" (memory 1))
-    {declared}
-    (func $answer (param $p i32) (param $n i32) (result i32)
-      (i32.store8 (i32.const 16) (i32.const 0))
-      (i32.store (i32.const 20) (local.get $p))
-      (i32.store (i32.const 24) (local.get $n))
-      (i32.const 16))
-    (func (export "handle-text") (param $p i32) (param $n i32) (result i32) {handle}))
-  (core instance $functions {exports})
-  (core instance $i (instantiate $m (with "heap" (instance $heap)) (with "wasi" (instance $functions))))
-  (func (export "handle-text") (param "text" string) (result (result string (error string)))
-    (canon lift (core func $i "handle-text") {OPTIONS.replace("$i", "$heap")})))"""
-
-
-DIGIT: Final = (
-    "(i32.store8 (i32.const 64) (i32.add (i32.const 48) {value})) (call $answer (i32.const 64) (i32.const 1))"
-)
-CLOCK: Final = {
-    "now": ("clock", "now", "(result i64)"),
-    "subscribe": ("clock", "subscribe-duration", "(param i64) (result i32)"),
-    "block": ("poll", "[method]pollable.block", "(param i32)"),
-    "ready": ("poll", "[method]pollable.ready", "(param i32) (result i32)"),
-    "poll": ("poll", "poll", "(param i32 i32 i32)"),
-}
 
 
 def test_a_wait_for_a_clock_suspends(box: Box) -> None:
     """It takes no CPU, the clock has advanced behind it, and other agents run meanwhile."""
     ref = box.spawn(
-        guest(
+        wasi_guest(
             POLL,
             CLOCK,
             """(i64.store (i32.const 128) (call $now))
@@ -127,7 +38,7 @@ def test_a_wait_for_a_clock_suspends(box: Box) -> None:
 def test_poll_answers_what_is_ready_first(box: Box) -> None:
     """Of two pollables the earlier one; the number of the other is not there."""
     ref = box.spawn(
-        guest(
+        wasi_guest(
             POLL,
             CLOCK,
             """(i32.store (i32.const 128) (call $subscribe (i64.const 60000000000)))
@@ -146,7 +57,7 @@ def test_poll_answers_what_is_ready_first(box: Box) -> None:
 def test_pollables_have_a_limit(box: Box) -> None:
     """They take memory of the host's: a guest that keeps thousands is ended."""
     ref = box.spawn(
-        guest(POLL, CLOCK, "(loop (drop (call $subscribe (i64.const 1))) (br 0)) unreachable"),
+        wasi_guest(POLL, CLOCK, "(loop (drop (call $subscribe (i64.const 1))) (br 0)) unreachable"),
         caxton.Limits(host_calls=100_000),
     )
     error = box.fails(ref)
@@ -162,7 +73,7 @@ def test_output_becomes_lines_of_the_log(box: Box) -> None:
         "write": ("streams", "[method]output-stream.blocking-write-and-flush", "(param i32 i32 i32 i32)"),
     }
     ref = box.spawn(
-        guest(
+        wasi_guest(
             STREAMS,
             functions,
             """(call $write (call $stdout) (local.get $p) (local.get $n) (i32.const 128))
@@ -194,7 +105,7 @@ EVERYTHING: Final = {
 def test_there_is_no_environment_and_no_file(box: Box) -> None:
     """No variables, no arguments, no directories."""
     ref = box.spawn(
-        guest(
+        wasi_guest(
             PLAIN,
             EVERYTHING,
             """(call $environment (i32.const 128)) (call $arguments (i32.const 136)) (call $directories (i32.const 144))
@@ -211,7 +122,7 @@ def test_there_is_no_environment_and_no_file(box: Box) -> None:
 def test_random_numbers_and_the_clock_are_the_hosts(box: Box) -> None:
     """As many bytes as were asked for; the seconds since 1970."""
     ref = box.spawn(
-        guest(
+        wasi_guest(
             PLAIN,
             EVERYTHING,
             """(call $bytes (i64.const 1000) (i32.const 128)) (call $wall (i32.const 144))
@@ -228,7 +139,7 @@ def test_random_numbers_and_the_clock_are_the_hosts(box: Box) -> None:
 
 def test_exit_ends_the_turn(box: Box) -> None:
     """Badly: it is the agent's failure, and the instance is replaced. Well: there is an empty reply."""
-    text = guest(PLAIN, EVERYTHING, "(call $exit (local.get $n)) unreachable")
+    text = wasi_guest(PLAIN, EVERYTHING, "(call $exit (local.get $n)) unreachable")
     ref = box.spawn(text)
     assert box.fails(ref, "x").code == "agent.failed"
     assert box.ask(ref, "").payload == b""
@@ -247,7 +158,7 @@ def test_exit_ends_the_turn(box: Box) -> None:
 )
 def test_what_is_not_there_is_refused_by_name(box: Box, interface: str, code: str | None) -> None:
     """Any version 0.2, the interfaces that there are, and nothing else."""
-    text = guest(
+    text = wasi_guest(
         PLAIN.replace("wasi:cli/exit@0.2.0", interface), EVERYTHING, "(call $answer (i32.const 0) (i32.const 0))"
     )
     if code is None:
@@ -260,7 +171,7 @@ def test_what_is_not_there_is_refused_by_name(box: Box, interface: str, code: st
 
 def test_a_function_of_another_type_is_refused(box: Box) -> None:
     """The message names it, its type and the one that was asked for."""
-    text = guest(
+    text = wasi_guest(
         PLAIN.replace('(func (param "status" (result)))', '(func (param "status" u32))'),
         EVERYTHING,
         "(call $answer (i32.const 0) (i32.const 0))",

@@ -1,0 +1,336 @@
+"""A component can be ended whatever it is doing, as a core module can: everything of it is freed, whoever waits for it
+is told, and its neighbours notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from typing import Final, NamedTuple
+
+import pytest
+
+import caxton
+from caxton.serving.asking import Asking
+from tests.agents.lab import Lab, eventually, lab
+from tests.components.guests import agent, text_agent
+from tests.components.test_leaks import resident
+from tests.components.wasi_guests import CLOCK, DIGIT, POLL, wasi_guest
+from tests.conftest import Run
+
+TOLERANCE: Final = 2 << 20
+SPIN: Final = "(loop (br 0))"
+STRINGS: Final = "(i32.store (i32.const 64) (i32.const 0x72656570)) (i32.store (i32.const 68) (i32.const 0x7d7b))"
+"""``peer`` and ``{}``."""
+
+ASK: Final = "(i32.const 64) (i32.const 4) (i32.const 0) (i32.const 64) (i32.const 4) (i64.const 60000)"
+SLEEP: Final = "(call $sleep-ms (i64.const 60000) (i32.const 256))"
+
+# What the length of a message tells the guest to do; anything else is answered with the number of messages that the
+# instance has had.
+BIG: Final = 4_001
+DOES: Final = {
+    2: SPIN,
+    3: "(i32.store (i32.const 60) (i32.const 1))",
+    4: SLEEP,
+    5: f"(call $ask {ASK} (i32.const 256))",
+    6: f"""(call $ask-start {ASK} (i32.const 256))
+        (i32.store (i32.const 300) (i32.load (i32.const 260)))
+        (call $wait (i32.const 300) (i32.const 1) (i64.const 60000) (i32.const 256))""",
+    7: "(call $call-tool (i32.const 64) (i32.const 4) (i32.const 68) (i32.const 2) (i32.const 256))",
+    8: "unreachable",
+    9: f"(loop {SLEEP} (br 0))",
+    10: f"(call $random (i32.const {BIG}) (i32.const 256))",
+}
+COMPUTES: Final = {"allocating": BIG, "handling": 2, "taking a result": 10, "freeing": 3}
+"""Where the guest spins. It allocates for a message, and is called back for that in the midst of a host call too."""
+
+WAITS: Final = {"sleep": 4, "ask": 5, "wait": 6, "tool": 7}
+PLACES: Final = COMPUTES | WAITS
+
+
+def guest(*, direct: bool) -> str:
+    """A component that does what it is told. ``direct``: messages are written where they are to lie; else each crosses
+    as a value, as they do where a component has a second memory."""
+    steps = "\n".join(f"(if (i32.eq (local.get $n) (i32.const {length})) (then {do}))" for length, do in DOES.items())
+    text = agent(
+        f"""(local $n i32)
+        (local.set $n (i32.load offset=128 (local.get $m)))
+        {STRINGS}
+        (i32.store (i32.const 2048) (i32.add (i32.load (i32.const 2048)) (i32.const 1)))
+        {steps}
+        (i32.store8 (i32.const 96) (i32.add (i32.const 48) (i32.load (i32.const 2048))))
+        (call $answer (i32.const 0) (i32.const 0) (i32.const 96) (i32.const 1))""",
+        uses=("random", "sleep-ms", "ask", "ask-start", "wait", "call-tool"),
+    )
+    allocates, frees = "(local $at i32) (local $end i32)", "(param i32) (global.set $top"
+    text = text.replace(allocates, f"{allocates} (if (i32.eq (local.get 3) (i32.const {BIG})) (then {SPIN}))", 1)
+    text = text.replace(frees, f"(param i32) (if (i32.load (i32.const 60)) (then {SPIN})) (global.set $top", 1)
+    second = "" if direct else "(core module $s (memory 1)) (core instance (instantiate $s))"
+    return text.replace("(core instance $heap", f"{second} (core instance $heap", 1)
+
+
+GUESTS: Final = {"direct": guest(direct=True), "values": guest(direct=False)}
+STARTS: Final = text_agent(items=f"(func $start {SPIN})", start="(start $start)")
+each_guest: Final = pytest.mark.parametrize("text", GUESTS.values(), ids=GUESTS.keys())
+each_place: Final = pytest.mark.parametrize("place", PLACES)
+
+
+class Stage(NamedTuple):
+    """A host on a clock that stands still, and an agent beside the one that is to be ended."""
+
+    lab: Lab
+    neighbour: caxton.AgentRef
+
+    async def spawn(self, text: str, limits: caxton.Limits | None = None) -> caxton.AgentRef:
+        """The agent. What it asks and calls never answers."""
+        grants = caxton.Grants(peers=["peer"], tools=["peer"])
+        return await self.lab.host.spawn("agent", text, limits=limits, grants=grants)
+
+    async def begun(self, ref: caxton.AgentRef, place: str) -> None:
+        """Until the guest is there."""
+        state = "running" if place in COMPUTES else "waiting"
+        await eventually(lambda: ref.statistics().state == state)
+
+    async def notices_nothing(self) -> None:
+        """The neighbour answers, with the instance that it has had all the time."""
+        had = self.neighbour.statistics().turns
+        assert (await self.neighbour.ask("?")).text == str(had + 1)
+        assert self.neighbour.statistics().restarts == 0
+
+    async def nothing_left(self) -> None:
+        """Of the agent: no memory, no timer, nobody who waits. The peer may still be at what it was asked."""
+        host = self.lab.host
+        assert [ref.name for ref in host.agents() if ref.name not in ("peer", "neighbour")] == []
+        assert host.statistics().memory == sum(ref.statistics().memory for ref in host.agents())
+        await eventually(lambda: host.statistics().tool_calls == 0)
+
+
+@contextlib.asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    async with lab(workers=2) as a:
+
+        @a.host.tool
+        async def peer() -> None:
+            await a.host.loop.create_future()
+
+        await a.driver("peer", GUESTS["direct"])
+        neighbour = await a.host.spawn("neighbour", GUESTS["direct"])
+        found = Stage(a, neighbour)
+        await found.notices_nothing()
+        yield found
+        await found.notices_nothing()
+
+
+def message(place: str) -> bytes:
+    """What has the guest go there."""
+    return b"x" * PLACES[place]
+
+
+async def ends_with(code: str, asked: asyncio.Task[caxton.Reply]) -> None:
+    """Whoever has asked is told so."""
+    with pytest.raises(caxton.CaxtonError) as caught:
+        await asked
+    assert caught.value.code == code
+
+
+@each_guest
+@each_place
+def test_stopping_it(run: Run, text: str, place: str) -> None:
+    """At every place where a turn can be."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(text)
+            asked = asyncio.create_task(ref.ask(message(place)))
+            await s.begun(ref, place)
+            await s.notices_nothing()
+            await ref.stop()
+            await ends_with("agent.stopped", asked)
+            await s.nothing_left()
+
+    run(main())
+
+
+@each_guest
+@each_place
+def test_cancelling_its_turn(run: Run, text: str, place: str) -> None:
+    """The agent goes on with a new instance, which begins where every one does."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(text)
+            assert (await ref.ask("?")).text == "1"
+            asking = Asking(s.lab.host, "agent", message(place), timeout=600.0, content_type="", parts=False)
+            await s.begun(ref, place)
+            await s.notices_nothing()
+            asking.withdraw()
+            assert (await ref.ask("?")).text == "1"
+            assert ref.statistics().restarts == 1
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+@each_guest
+@pytest.mark.parametrize("place", COMPUTES)
+def test_its_deadline(run: Run, text: str, place: str) -> None:
+    """Wherever it computes too long."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(text, caxton.Limits(deadline=0.2))
+            await ends_with("limit.deadline", asyncio.create_task(ref.ask(message(place))))
+            assert ref.statistics().restarts == 1
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+@each_guest
+def test_its_deadline_where_it_only_waits(run: Run, text: str) -> None:
+    """A wait ends a little before; a guest that takes no notice, and waits again and again, is ended."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(text, caxton.Limits(deadline=0.2, host_calls=10**9))
+            asked = asyncio.create_task(ref.ask(b"x" * 9))
+            await s.begun(ref, "sleep")
+            await s.lab.clock.elapse(s.lab.host, 0.2)
+            await ends_with("limit.deadline", asked)
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+@each_place
+def test_a_caller_that_waits_no_more(run: Run, place: str) -> None:
+    """Its time is up, or its task is cancelled: the turn goes on, and whoever comes next waits behind it."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(GUESTS["direct"])
+            late = asyncio.create_task(ref.ask(message(place), timeout=1.0))
+            cancelled = asyncio.create_task(ref.ask("?"))
+            await s.begun(ref, place)
+            cancelled.cancel()
+            s.lab.clock.advance(1.0)
+            await ends_with("ask.timeout", late)
+            assert ref.statistics().state in ("running", "waiting")
+            assert ref.statistics().restarts == 0
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+def test_leaving_the_host(run: Run) -> None:
+    """All of them at once, one at each place: none is left, everybody is told."""
+
+    async def main() -> None:
+        async with lab(workers=2) as a:
+
+            @a.host.tool
+            async def peer() -> None:
+                await a.host.loop.create_future()
+
+            refs = [await a.driver(f"agent-{n}", text) for n, text in enumerate([*GUESTS.values()] * len(PLACES))]
+            await a.driver("peer", GUESTS["direct"])  # the last to be stopped: nobody gets an answer from it
+            tasks = [
+                asyncio.create_task(ref.ask(message(place)))
+                for ref, place in zip(refs, [place for place in PLACES for _ in GUESTS], strict=True)
+            ]
+            starting = asyncio.create_task(a.host.spawn("starting", STARTS))
+            await eventually(lambda: all(ref.statistics().state == "waiting" for ref in refs[2 * len(COMPUTES) :]))
+        for task in tasks:
+            await ends_with("agent.stopped", task)
+        with pytest.raises(caxton.CaxtonError):
+            await starting
+        assert a.clock.timers == 0
+        assert {("stopped", 0)} == {(ref.statistics().state, ref.statistics().memory) for ref in refs}
+        assert [] == list(a.host.router)
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["stop", "cancel"])
+def test_a_start_that_spins(run: Run, how: str) -> None:
+    """By its reference, or by cancelling the task that spawns it."""
+
+    async def main() -> None:
+        async with stage() as s:
+            spawning = asyncio.create_task(s.spawn(STARTS))
+            await eventually(lambda: any(ref.name == "agent" for ref in s.lab.host.agents()))
+            ref = s.lab.host.agent("agent")
+            await eventually(lambda: ref.statistics().state == "starting" and ref._agent._busy)
+            await s.notices_nothing()
+            if how == "stop":
+                await ref.stop()
+            else:
+                spawning.cancel()
+            with pytest.raises((caxton.AgentError, asyncio.CancelledError)):
+                await spawning
+            await s.nothing_left()
+
+    run(main())
+
+
+def test_a_wait_for_a_wasi_clock(run: Run) -> None:
+    """``block`` waits as ``sleep-ms`` does: it can be stopped, and its turn cancelled."""
+    text = wasi_guest(
+        POLL, CLOCK, f"(call $block (call $subscribe (i64.const 60000000000))) {DIGIT.format(value='(i32.const 0)')}"
+    )
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(text)
+            asking = Asking(s.lab.host, "agent", b"x", timeout=600.0, content_type="", parts=False)
+            await s.begun(ref, "sleep")
+            asking.withdraw()
+            asked = asyncio.create_task(ref.ask("x"))
+            await s.begun(ref, "sleep")
+            await ref.stop()
+            await ends_with("agent.stopped", asked)
+            await s.nothing_left()
+
+    run(main())
+
+
+async def _cycles(s: Stage, times: int) -> None:
+    """Agents are stopped, or their turns cancelled, at every place, again and again."""
+    for n in range(times):
+        for place in PLACES:
+            ref = await s.spawn(GUESTS["values" if n % 2 else "direct"])
+            if n % 3:
+                asking = Asking(s.lab.host, "agent", message(place), timeout=600.0, content_type="", parts=False)
+                await s.begun(ref, place)
+                asking.withdraw()
+                await ends_with("trap.unreachable", asyncio.create_task(ref.ask(b"x" * 8)))
+                await ref.stop()
+            else:
+                asked = asyncio.create_task(ref.ask(message(place)))
+                await s.begun(ref, place)
+                await ref.stop()
+                await ends_with("agent.stopped", asked)
+        await s.lab.host.agent("peer").stop()  # with what it was asked, and has no time for
+        await s.lab.driver("peer", GUESTS["direct"])
+
+
+def test_memory_stays(run: Run) -> None:
+    """Many of them later the process is as large as before."""
+
+    async def main() -> None:
+        async with stage() as s:
+            await _cycles(s, 40)
+            gc.collect()
+            before = resident()
+            await _cycles(s, 100)  # 800 instances, of which each that is left takes 7 kB or more
+            gc.collect()
+            assert resident() - before < TOLERANCE
+            await s.nothing_left()
+
+    run(main())
