@@ -50,7 +50,7 @@ def _skipped_without_toolchain() -> Iterator[None]:
         pytest.skip(str(error))
 
 
-_PATIENCE = 60.0
+_PATIENCE = 300.0
 """Seconds after which a test that waits for ever is given up; no test comes near it."""
 
 

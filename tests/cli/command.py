@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-SECONDS: Final = 60
+SECONDS: Final = 300
 """After so long a command hangs."""
 
 Guests = Callable[[str], str]

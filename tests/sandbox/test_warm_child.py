@@ -8,7 +8,7 @@ import pytest
 
 import caxton
 from caxton.host.inspection import inspect_module
-from caxton.sandbox import compiler
+from caxton.sandbox import compilation
 from caxton.sandbox.compilation import Compilation, Description
 from caxton.sandbox.engine import default_settings
 from caxton.sandbox.freeze.image import MAX_MEMORY_BYTES
@@ -22,7 +22,7 @@ ENDLESS = agent(
 
 def test_a_child_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ended, and another one compiles the module as it is."""
-    monkeypatch.setattr(compiler, "AHEAD_SECONDS", 0.01)
+    monkeypatch.setattr(compilation, "AHEAD_SECONDS", 0.01)
     facts, code = Compilation(ENDLESS.encode(), default_settings(), warm_fuel=10**10).run()
     assert facts.warmth == TOO_COSTLY
     assert facts.sha256
@@ -31,7 +31,7 @@ def test_a_child_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_inspecting_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Says so."""
-    monkeypatch.setattr(compiler, "AHEAD_SECONDS", 0.01)
+    monkeypatch.setattr(compilation, "AHEAD_SECONDS", 0.01)
     found = Description(ENDLESS.encode(), default_settings(), warm_fuel=10**10).run()
     assert found["facts"]["warmth"]["reason"] == TOO_COSTLY.reason
 

@@ -22,7 +22,7 @@ from tests.serving.agents import EXPOSED, LONG, answer, log, told
 from tests.serving.clients import ROOT, child, code_of, eras, names, text_of
 from tests.serving.test_progress import Heard
 
-SECONDS: Final = 30
+SECONDS: Final = 120
 INITIALIZE: Final = {
     "protocolVersion": "2025-11-25",
     "capabilities": {},

@@ -118,6 +118,7 @@ def test_any_mixture_of_escapes_is_found(data: st.DataObject) -> None:
         return data.draw(st.sampled_from(forms))
 
     assume("\\" not in secret)  # which backslash is a character and which begins an escape is nobody's to say
+    assume(not secret.endswith("%"))  # nor whether "25" behind it belongs to it
     written = "".join(map(write, secret))
     redactor = _redactor(secret)
     for before, after in (("", ""), ("x", "y"), ('"', '"')):

@@ -79,7 +79,7 @@ async def refused(servers: McpServers, tool: str, /, *, timeout: float | None = 
     return caught.value
 
 
-async def eventually(condition: Callable[[], object], within: float = 20.0) -> None:
+async def eventually(condition: Callable[[], object], within: float = 100.0) -> None:
     """Until something is so. For what happens in other processes: nothing tells of it."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110 - there is no event to wait for
