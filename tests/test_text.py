@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caxton.text import MAX_MARKS, TEXT_LIMIT, safe, safe_bytes, safe_name
+import caxton
+from caxton import jsontext
+from caxton.agents.topics import check_pattern, check_topic
+from caxton.messages import agent_name, parse_meta
+from caxton.text import MAX_MARKS, TEXT_LIMIT, quoted, safe, safe_bytes, safe_name
+from caxton.tools.functions import check_name
 
 # Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), then what else leaves nothing to see.
 INVISIBLE = [
@@ -97,3 +106,36 @@ def test_a_pile_is_cut(mark: str) -> None:
 def test_an_ignorable_mark_counts_as_one() -> None:
     """A pile cannot be made longer by what is escaped in the middle of it and is itself a mark."""
     assert safe("a" + "\u0301" * 4 + "\u034f" + "\u0301").endswith("\u0301\\u034f\\u0301")
+
+
+ESC: Final = "a\x1b[31mb"
+REFUSALS: Final[dict[str, Callable[[], object]]] = {
+    "an agent's name": lambda: agent_name(ESC),
+    "a topic": lambda: check_topic(f"{ESC}\n"),
+    "a pattern": lambda: check_pattern(f"{ESC}*"),
+    "a tool's name": lambda: check_name(ESC),
+    "a key of an envelope": lambda: parse_meta(jsontext.dumps({ESC: 1})),
+    "a time": lambda: parse_meta(jsontext.dumps({"performative": "inform", "receiver": "a", "reply-by": ESC})),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_an_error_escapes_once(what: str) -> None:
+    """What is refused is shown between quotes, and each character escaped as ``safe`` does it."""
+    with pytest.raises(caxton.CaxtonError) as caught:
+        REFUSALS[what]()
+    assert r"a\x1b[31mb" in caught.value.message
+    assert r"\\" not in caught.value.message
+
+
+def test_quotes() -> None:
+    """Around what a name is otherwise shown as."""
+    assert quoted("it's") == "'it's'"
+    assert quoted(ESC) == f"'{safe_name(ESC)}'"
+
+
+def test_nothing_safe_is_escaped_again() -> None:
+    """``repr`` doubles the backslashes of what is safe already."""
+    again = re.compile(r"\bsafe(?:_name|_bytes)?\((?:[^(){}]|\([^(){}]*\))*\)!r|repr\(safe")
+    source = Path(caxton.__file__).parent
+    assert [] == [path.name for path in source.rglob("*.py") if again.search(path.read_text("utf-8"))]

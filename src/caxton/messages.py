@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, NewType
 
 from caxton import jsontext
 from caxton.errors import AgentError, MessagingError
-from caxton.text import safe_name
+from caxton.text import quoted
 
 AgentName = NewType("AgentName", str)
 """The name of an agent, or of a sender that is none (``@host``, ``@timer``, ``@user``, ``@tool``)."""
@@ -78,7 +78,7 @@ def agent_name(text: str) -> AgentName:
     if not isinstance(text, str) or not _NAME.fullmatch(text):
         raise AgentError(
             "agent.bad-name",
-            f"{safe_name(str(text))!r} is no agent name: 1 to 64 of a-z 0-9 . _ -, starting with a letter or a digit",
+            f"{quoted(str(text))} is no agent name: 1 to 64 of a-z 0-9 . _ -, starting with a letter or a digit",
         )
     return AgentName(text)
 
@@ -182,7 +182,7 @@ def parse_time(text: str) -> datetime:
             return datetime.fromisoformat(text.upper())
     except ValueError:
         pass
-    raise _invalid(f"{safe_name(text)!r} is no RFC 3339 time")
+    raise _invalid(f"{quoted(text)} is no RFC 3339 time")
 
 
 def parse_meta(data: bytes, *, content: bool = False) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def parse_meta(data: bytes, *, content: bool = False) -> dict[str, Any]:
         raise _invalid(f"an envelope without its payload has at most {META_LIMIT} bytes")
     strange = value.keys() - _KEYS
     if strange:
-        raise _invalid(f"an envelope has no {safe_name(min(strange))!r}")
+        raise _invalid(f"an envelope has no {quoted(min(strange))}")
     performative = value.get("performative")
     if not isinstance(performative, str) or performative not in _PERFORMATIVES:
         raise _invalid("performative is one of FIPA's 22, in lower case")

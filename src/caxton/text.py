@@ -97,6 +97,11 @@ def safe_name(text: str) -> str:
     return safe(text, NAME_LIMIT)
 
 
+def quoted(text: str) -> str:
+    """The same between quotes. Not what ``repr`` makes of a safe name: that would escape what is escaped already."""
+    return f"'{safe_name(text)}'"
+
+
 def safe_bytes(data: bytes | bytearray | memoryview, limit: int = TEXT_LIMIT, *, keep: str = "") -> str:
     """Bytes from a guest as text: what is not UTF-8 is replaced, the rest treated like ``safe``."""
     return safe(bytes(data[: limit * 2]).decode("utf-8", "replace"), limit, keep=keep)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from caxton.errors import MessagingError
-from caxton.text import safe_name
+from caxton.text import quoted
 
 MAX_TOPIC: Final = 256
 MAX_TOKENS: Final = 16
@@ -16,7 +16,7 @@ def _tokens(topic: str, what: str) -> list[str]:
     plain = topic.isascii() and topic.isprintable() and " " not in topic
     if not plain or len(topic) > MAX_TOPIC or len(tokens) > MAX_TOKENS or not all(tokens):
         raise MessagingError(
-            "envelope.invalid", f"{safe_name(topic)!r} is no {what}: printable tokens separated by single dots"
+            "envelope.invalid", f"{quoted(topic)} is no {what}: printable tokens separated by single dots"
         )
     return tokens
 
@@ -29,7 +29,7 @@ def check_topic(topic: str) -> None:
     """
     tokens = _tokens(topic, "topic")
     if any(c in token for token in tokens for c in "*>"):
-        raise MessagingError("envelope.invalid", f"{safe_name(topic)!r} is a pattern, not a topic")
+        raise MessagingError("envelope.invalid", f"{quoted(topic)} is a pattern, not a topic")
 
 
 def check_pattern(pattern: str) -> None:
@@ -43,7 +43,7 @@ def check_pattern(pattern: str) -> None:
         if (token == ">" and i == len(tokens) - 1) or token == "*":
             continue
         if "*" in token or ">" in token:
-            raise MessagingError("envelope.invalid", f"{safe_name(pattern)!r}: * is a whole token, > a last one")
+            raise MessagingError("envelope.invalid", f"{quoted(pattern)}: * is a whole token, > a last one")
 
 
 def matches(pattern: str, topic: str) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from caxton import jsontext
 from caxton.errors import CaxtonError, HostError, ToolError
 from caxton.messages import AgentName
-from caxton.text import safe, safe_name
+from caxton.text import quoted, safe, safe_name
 from caxton.tools.provider import RESULT_LIMIT, Call, ToolInfo
 from caxton.tools.threads import Threads
 
@@ -49,7 +49,7 @@ def check_name(name: str) -> str:
         HostError: ``config.invalid``.
     """
     if not _NAME.fullmatch(name):
-        raise HostError("config.invalid", f"{safe_name(name)!r} is no name for a tool")
+        raise HostError("config.invalid", f"{quoted(name)} is no name for a tool")
     return name
 
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Sequence
 from typing import Any, Final
 
 from caxton.errors import ToolError
-from caxton.text import safe, safe_name
+from caxton.text import quoted, safe, safe_name
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _BREATH: Final = 64
@@ -82,7 +82,7 @@ async def read(chunks: AsyncIterable[bytes], headers: Sequence[tuple[bytes, byte
     """
     encoding = header(headers, "content-encoding").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        raise ToolError("tool.failed", f"the answer is packed as {safe_name(encoding)!r}; gzip was asked for")
+        raise ToolError("tool.failed", f"the answer is packed as {quoted(encoding)}; gzip was asked for")
     unpacker = _Unpacker() if encoding.endswith("gzip") else None
     length = header(headers, "content-length")
     if unpacker is None and length.isdigit() and len(length) < 20 and int(length) > limit:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from caxton.errors import ToolError
-from caxton.text import safe_name
+from caxton.text import quoted
 from caxton.tools.builtin.addresses import Address
 
 URL_LIMIT: Final = 8192
@@ -97,14 +97,14 @@ def join(base: Target, location: str) -> Target:
     try:
         return parse(urllib.parse.urljoin(base.url, location))
     except ValueError:
-        raise _bad(f"{safe_name(location)!r} is no URL") from None
+        raise _bad(f"{quoted(location)} is no URL") from None
 
 
 def _authority(text: str, default: int) -> tuple[str, int, Address | None]:
     brackets = _BRACKETS.fullmatch(text)
     match = brackets or _NAMED.fullmatch(text)
     if match is None:
-        raise _bad(f"{safe_name(text)!r} is no host (user information is not taken)")
+        raise _bad(f"{quoted(text)} is no host (user information is not taken)")
     port = default if match[2] is None else int(match[2])
     if not 0 < port < 65536:
         raise _bad(f"{port} is no port")
@@ -112,7 +112,7 @@ def _authority(text: str, default: int) -> tuple[str, int, Address | None]:
         try:
             literal = IPv6Address(match[1])
         except ValueError:
-            raise _bad(f"{safe_name(text)!r} is no address") from None
+            raise _bad(f"{quoted(text)} is no address") from None
         return str(literal), port, literal
     name = normal_name(match[1])
     return name, port, _address(name)
@@ -128,9 +128,9 @@ def normal_name(name: str) -> str:
     found = found.removesuffix(".")
     labels = found.split(".")
     if len(found) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _bad(f"{safe_name(name)!r} is no host")
+        raise _bad(f"{quoted(name)} is no host")
     if any(label.startswith("xn--") for label in labels) and _punycode(found) != found:
-        raise _bad(f"{safe_name(name)!r} is no host")
+        raise _bad(f"{quoted(name)} is no host")
     return found
 
 
@@ -140,7 +140,7 @@ def _punycode(name: str) -> str:
     try:
         return idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
     except UnicodeError:  # idna's errors are of this kind
-        raise _bad(f"{safe_name(name)!r} is no host") from None
+        raise _bad(f"{quoted(name)} is no host") from None
 
 
 def _address(name: str) -> IPv4Address | None:
@@ -151,4 +151,4 @@ def _address(name: str) -> IPv4Address | None:
     try:
         return IPv4Address(name)
     except ValueError:
-        raise _bad(f"{safe_name(name)!r} is neither a name nor an address") from None
+        raise _bad(f"{quoted(name)} is neither a name nor an address") from None

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, NamedTuple
 
 from caxton.errors import LimitError, ToolError
-from caxton.text import safe_name
+from caxton.text import quoted, safe_name
 
 MAX_ENTRIES: Final = 10_000
 """Files and directories that a tree may have."""
@@ -47,7 +47,7 @@ def split(path: str) -> Path:
         ToolError: ``grant.denied``, it is absolute or goes up; ``tool.bad-arguments``, it is no path.
     """
     if path.startswith("/") or ".." in path.split("/"):
-        raise ToolError("grant.denied", f"{safe_name(path)!r} leaves the agent's directory")
+        raise ToolError("grant.denied", f"{quoted(path)} leaves the agent's directory")
     # Control and invisible characters, and lone surrogates, which stand for bytes that are no text.
     if not path.isprintable() or "\\" in path:
         raise ToolError("tool.bad-arguments", "path: a control character or a backslash")

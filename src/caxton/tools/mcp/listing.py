@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from caxton import jsontext
 from caxton.errors import ToolError
-from caxton.text import safe, safe_name
+from caxton.text import quoted, safe
 from caxton.tools.mcp.clean import Redact, clean_text, clean_value
 from caxton.tools.provider import ToolInfo
 
@@ -79,7 +79,7 @@ def _called(tool: Tool, redact: Redact) -> str:
     """A tool for a remark: not by a name that has a secret in it."""
     if _secret_in(redact, tool.name):
         return "a tool"
-    return f"the tool {safe_name(clean_text(redact, tool.name))!r}"
+    return f"the tool {quoted(clean_text(redact, tool.name))}"
 
 
 def _secret_in(redact: Redact, name: str) -> bool:

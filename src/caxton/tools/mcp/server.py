@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from caxton.agents.ports import Clock
 from caxton.errors import ToolError
-from caxton.text import safe, safe_name
+from caxton.text import quoted, safe, safe_name
 from caxton.tools.mcp.bounds import Bounded
 from caxton.tools.mcp.clean import Redact, clean_text
 from caxton.tools.mcp.deadline import Deadline, DeadlinePassedError
@@ -137,7 +137,7 @@ class ServerProvider:
         if tool is None:
             return found
         if tool not in now and not any(change.tool == tool for change in found):
-            raise ToolError("tool.unknown", f"{self.name} has no tool {safe_name(tool)!r}")
+            raise ToolError("tool.unknown", f"{self.name} has no tool {quoted(tool)}")
         return [change for change in found if change.tool == tool]
 
     async def accept(self, changes: list[Change]) -> None:
@@ -214,7 +214,7 @@ class ServerProvider:
     async def _check(self, link: Link, name: str) -> None:
         """Whether the tool is there, and is what was accepted."""
         if name not in link.tools:
-            raise ToolError("tool.unknown", f"{self.name} has no tool {safe_name(name)!r}")
+            raise ToolError("tool.unknown", f"{self.name} has no tool {quoted(name)}")
         if name in link.objections and self._pins.stamp() != self._judged:
             await link.judge_again()  # somebody has changed the file: perhaps they have accepted it
         if link.objections.get(name) == UNTRUSTED:

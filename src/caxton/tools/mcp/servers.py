@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from caxton.agents.ports import Clock
 from caxton.errors import HostError, ToolError
-from caxton.text import safe_name
+from caxton.text import quoted, safe_name
 from caxton.tools.mcp.pins import Change, Pins
 from caxton.tools.mcp.server import ServerProvider
 from caxton.tools.provider import Call, ToolInfo
@@ -60,7 +60,7 @@ class McpServers:
             ToolError: ``tool.unknown``.
         """
         if name not in self._servers:
-            raise ToolError("tool.unknown", f"there is no server {safe_name(name)!r}")
+            raise ToolError("tool.unknown", f"there is no server {quoted(name)}")
         return self._servers[name]
 
     def owns(self, name: str) -> bool:

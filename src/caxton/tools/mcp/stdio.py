@@ -147,7 +147,7 @@ class Reader:
 
     def _note_garbage(self, line: bytes | Overlong) -> None:
         self._garbage += 1
-        self._wire.trouble = f"it wrote {self._wire.name_garbage(line)!r}"
+        self._wire.trouble = f"it wrote '{self._wire.name_garbage(line)}'"
         self._log(lambda: f"no message: {self._wire.name_garbage(line)}")
 
     async def aclose(self) -> None:
