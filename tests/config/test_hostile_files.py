@@ -99,6 +99,15 @@ def test_its_depth(here: Here) -> None:
     assert here.told("a" + ".a" * 400_000 + " = 1") == ["caxton.toml:1: more than 40 levels"]
 
 
+@pytest.mark.parametrize("text", ["fuel = {}", "fuel = -{}", "x = [\n1, # {}\n{}]", "x = { y = {} }"])
+def test_a_number_of_thousands_of_digits(here: Here, text: str) -> None:
+    """It is refused before it is read, with its line; in a text or a comment so many digits are no matter."""
+    text = text.replace("{ y = {} }", "{ y = DIGITS }").replace("{}", "DIGITS")
+    lines = f"# {'9' * 5_000}\n[host]\n{text}\n".replace("DIGITS", "9" * 5_000)
+    line = 2 + text.count("\n") + 1
+    assert here.told(lines) == [f"caxton.toml:{line}: a number of more than 1,000 digits"]
+
+
 SLOW = {
     "unknown keys": "\n".join(f"memroy{number} = 1" for number in range(60_000)),
     "unknown long keys": "\n".join("k" * 10_000 + f"{number} = 1" for number in range(100)),

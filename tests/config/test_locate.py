@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
-from caxton.config.locate import MAX_DEPTH, TooDeep, _Lost, _Scanner, locate
+from caxton.config.locate import MAX_DEPTH, Refused, _Lost, _Scanner, locate
 from tests.config.writer import Where, document
 
 EVERYTHING = """\
@@ -181,7 +181,7 @@ def test_broken_documents(data: st.DataObject, at: int, put: str) -> None:
 )
 def test_depth_is_bounded(text: str, line: int) -> None:
     """More levels than there may be are refused, before a reader that recurses sees them."""
-    with pytest.raises(TooDeep) as caught:
+    with pytest.raises(Refused) as caught:
         locate(text)
     assert caught.value.line == line
 

@@ -39,6 +39,16 @@ def test_a_name_that_is_none(name: str, tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", [".", "..", "/", "agents/.."])
+def test_a_path_without_a_name(name: str, tmp_path: Path) -> None:
+    """It is said what NAME is, and what to write."""
+    done = caxton("new", "c", name, cwd=tmp_path)
+    assert (done.status, len(done.lines)) == (1, 1)
+    assert "agent.bad-name: NAME is the agent's name" in done.err
+    assert "caxton new c myagent" in done.err
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_a_folder_with_content(tmp_path: Path) -> None:
     """It is refused, and left as it was; so are a file and a link."""
     (tmp_path / "full").mkdir()

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caxton.config import ConfigProblems
+from caxton.errors import AgentError
 from caxton.toolchain import load_project
 from tests.cli.command import caxton
 
@@ -19,6 +20,8 @@ def _mistakes(text: str | bytes) -> list[str]:
         Path(place, "agent.toml").write_bytes(text.encode() if isinstance(text, str) else text)
         try:
             load_project(Path(place))
+        except AgentError as error:
+            return [error.message.removeprefix(f"{place}/")]
         except ConfigProblems as error:
             return [str(problem).removeprefix(f"{place}/") for problem in error.problems]
         return []
@@ -53,12 +56,54 @@ def test_every_mistake_is_named() -> None:
         ('name = 1\nlanguage = ["c"]', "agent.toml:1: name: wants a text"),
         ('name = "a"\nlanguage = "c"\noptions = 1', "options: wants a table, not 1"),
         ('name = "a"\nname = "b"', "not TOML"),
+        (f'name = "a"\nlanguage = "c"\n[options]\nlibc = {"9" * 5_000}', "agent.toml:4: a number of more than 1,000"),
+        ('name = "a\\u001bb"\nlanguage = "c"', r"agent.toml:1: name: 'a\x1bb' is no agent name"),
         ("\udcff".encode("utf-8", "surrogateescape"), "not UTF-8"),
     ],
 )
 def test_mistakes(text: str | bytes, says: str) -> None:
     """Each in words."""
     assert any(says in line for line in _mistakes(text)), _mistakes(text)
+
+
+def test_a_name_that_is_none_has_its_code(tmp_path: Path) -> None:
+    """The code and the exit status that it has in ``caxton new``; among other mistakes it is one of the file's."""
+    (tmp_path / "agent.toml").write_text('name = "A"\nlanguage = "c"\n')
+    done = caxton("build", str(tmp_path), "--json")
+    assert (1, "agent.bad-name") == (done.status, done.object["error"]["code"])
+    assert "agent.toml:1: name: 'A' is no agent name" in done.object["error"]["message"]
+    (tmp_path / "agent.toml").write_text('name = "A"\nlanguage = "c"\nx = 1\n')
+    done = caxton("build", str(tmp_path), "--json")
+    assert (2, "config.invalid") == (done.status, done.object["error"]["code"])
+
+
+def test_a_link_out_of_the_project(tmp_path: Path) -> None:
+    """It is not followed, and nothing of what it leads to is told; one inside the folder is."""
+    (tmp_path / "secret").write_text("password = 'swordfish'\n")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "agent.toml").symlink_to("../secret")
+    with pytest.raises(ConfigProblems) as caught:
+        load_project(folder)
+    assert ["is a link that leads out of the project's folder"] == [one.message for one in caught.value.problems]
+    (folder / "agent.toml").unlink()
+    (folder / "real.toml").write_text('name = "a"\nlanguage = "c"\n')
+    (folder / "agent.toml").symlink_to("real.toml")
+    (tmp_path / "link").symlink_to(folder)
+    assert load_project(tmp_path / "link").folder == folder.resolve()
+
+
+def test_no_project(tmp_path: Path) -> None:
+    """It is said what is not there, and what makes one."""
+    (tmp_path / "file").write_text("")
+    for folder, says in {
+        tmp_path / "nowhere": "nowhere: there is no such folder; caxton new makes a project",
+        tmp_path / "file": "file: is no folder; caxton new makes a project",
+        tmp_path: "agent.toml: is not there, so this folder is no project; caxton new makes one",
+    }.items():
+        with pytest.raises(ConfigProblems) as caught:
+            load_project(folder)
+        assert str(caught.value.problems[0]).endswith(says)
 
 
 def test_all_of_them_are_printed(tmp_path: Path) -> None:

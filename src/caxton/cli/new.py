@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 
 from caxton.cli import output
-from caxton.text import safe
+from caxton.errors import AgentError
+from caxton.text import quoted, safe
 from caxton.toolchain import create_project, language
 
 
@@ -18,6 +19,12 @@ def new(lang: str, folder: Path, *, json: bool) -> int:
             ``storage.failed``.
     """
     found = language(lang)
+    if folder.name in ("", ".."):  # of "." and "/" nothing is left that could be a name
+        raise AgentError(
+            "agent.bad-name",
+            f"NAME is the agent's name, or a path that ends in it, such as caxton new {found.name} myagent; "
+            f"{quoted(str(folder))} has no name",
+        )
     create_project(found, folder)
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     if json:

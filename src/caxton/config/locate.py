@@ -18,6 +18,9 @@ from caxton.config.problems import Where
 MAX_DEPTH: Final = 40
 """Levels of tables and arrays, dots of keys included. A JSON value may have 32 of its own."""
 
+MAX_DIGITS: Final = 1_000
+"""Characters of a whole number. The reader gives up on more than a few thousand digits, and does not say where."""
+
 _MOST_PLACES: Final = 200_000
 
 # Possessive: a string of a megabyte leaves no trail to go back on.
@@ -29,14 +32,15 @@ _BASIC: Final = re.compile(r'"(?:[^"\\\n]++|\\.)*+"')
 _LITERAL: Final = re.compile(r"'[^'\n]*+'")
 _LONG_BASIC: Final = re.compile(r'"""(?:[^"\\]++|\\.|"{1,2}(?!"))*+"{3,5}', re.DOTALL)
 _LONG_LITERAL: Final = re.compile(r"'''(?:[^']++|'{1,2}(?!'))*+'{3,5}")
+_WHOLE: Final = re.compile(r"[+-]?[0-9_]++")
 _OTHER: Final = re.compile(r"[^\[\]{},=\"'#\s](?:[^\[\]{},\"'#\r\n]*[^\[\]{},\"'#\s])?")
 
 
-class TooDeep(Exception):
-    """More than ``MAX_DEPTH`` levels; ``line`` is where."""
+class Refused(Exception):
+    """What the reader is not to be given: why, and on which ``line``."""
 
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
+    def __init__(self, why: str, line: int) -> None:
+        super().__init__(why)
         self.line = line
 
 
@@ -63,7 +67,7 @@ def locate(text: str) -> Lines:
     """The lines of all keys, and of items of arrays that begin on other lines than the array.
 
     Raises:
-        TooDeep: before anything slow has been done.
+        Refused: it is nested too deeply, or has a number of too many digits; before anything slow has been done.
     """
     scanner = _Scanner(text)
     with contextlib.suppress(_Lost):
@@ -83,6 +87,9 @@ class _Scanner:
 
     def _line(self) -> int:
         return bisect_right(self._newlines, self._at - 1) + 1
+
+    def _too_deep(self) -> Refused:
+        return Refused(f"more than {MAX_DEPTH} levels", self._line())
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self._text, self._at)
@@ -126,7 +133,7 @@ class _Scanner:
             self._skip(_BLANK)
             parts.append(self._key_part())
             if depth + len(parts) > MAX_DEPTH:
-                raise TooDeep(self._line())
+                raise self._too_deep()
             self._skip(_BLANK)
             if not self._take("."):
                 return parts
@@ -186,7 +193,7 @@ class _Scanner:
     def _value(self, where: Where, line: int) -> None:
         """A value; ``line`` is that of the key or the array that it belongs to."""
         if len(where) > MAX_DEPTH:
-            raise TooDeep(self._line())
+            raise self._too_deep()
         text, at = self._text, self._at
         here = self._line()
         if here != line:
@@ -200,7 +207,9 @@ class _Scanner:
         elif text.startswith("{", at):
             self._inline(where)
         else:
-            self._skip(_OTHER)
+            token = self._token(_OTHER)
+            if len(token) > MAX_DIGITS and _WHOLE.fullmatch(token):
+                raise Refused(f"a number of more than {MAX_DIGITS:,} digits", here)
 
     def _array(self, where: Where, line: int) -> None:
         self._at += 1

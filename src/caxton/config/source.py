@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from caxton.config.locate import MAX_DEPTH, Lines, TooDeep, locate
+from caxton.config.locate import Lines, Refused, locate
 from caxton.config.problems import Problems
 
 SIZE_LIMIT: Final = 1 << 20
@@ -28,7 +28,7 @@ class Document:
     lines: Lines = field(default_factory=lambda: Lines({}))
 
 
-class _Refused(Exception):
+class _NoFile(Exception):
     """The file cannot be a configuration; the message says why."""
 
 
@@ -36,7 +36,7 @@ def read(path: Path, problems: Problems) -> Document | None:
     """The file's values; None where there are none, and a problem that says why."""
     try:
         data = _bytes(path)
-    except (OSError, ValueError, _Refused) as error:
+    except (OSError, ValueError, _NoFile) as error:
         problems.add(None, "", getattr(error, "strerror", None) or str(error))
         return None
     return parse(data, problems)
@@ -48,16 +48,16 @@ def _bytes(path: Path) -> bytes:
     try:
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):
-            raise _Refused("it is a directory")
+            raise _NoFile("it is a directory")
         if not stat.S_ISREG(found.st_mode):
-            raise _Refused("it is not a regular file")
+            raise _NoFile("it is not a regular file")
         data = b""
         while len(data) <= SIZE_LIMIT:
             chunk = os.read(descriptor, _CHUNK)
             if not chunk:
                 return data
             data += chunk
-        raise _Refused(f"it has more than {SIZE_LIMIT >> 20} MiB")
+        raise _NoFile(f"it has more than {SIZE_LIMIT >> 20} MiB")
     finally:
         os.close(descriptor)
 
@@ -75,11 +75,11 @@ def parse(data: bytes, problems: Problems) -> Document | None:
     try:
         lines = locate(text)
         return Document(tomllib.loads(text), lines)
-    except TooDeep as error:
-        problems.add(error.line, "", f"more than {MAX_DEPTH} levels")
+    except Refused as error:
+        problems.add(error.line, "", str(error))
     except RecursionError:
         problems.add(None, "", "nested too deeply")
-    except ValueError as error:  # tomllib's own, and Python's for numbers of a thousand digits
+    except ValueError as error:  # tomllib's own
         problems.add(*_mistake(str(error), text))
     return None
 

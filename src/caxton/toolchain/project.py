@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any, Final
 from caxton.config.kinds import shown, text
 from caxton.config.problems import ConfigProblems, Enough, Problems, key_text, meant
 from caxton.config.source import Document, read
-from caxton.errors import CaxtonError, HostError
+from caxton.errors import AgentError, CaxtonError, HostError
 from caxton.messages import agent_name
+from caxton.text import safe_name
 from caxton.toolchain.language import Language
 from caxton.toolchain.languages import language
 
@@ -48,21 +50,47 @@ def load_project(folder: Path) -> Project:
     """The project in a folder.
 
     Raises:
-        ConfigProblems: ``config.invalid``, ``agent.toml`` is not there, or has mistakes; ``problems`` has all of them.
+        AgentError: ``agent.bad-name``, the name in ``agent.toml`` can be no agent's, and nothing else is wrong.
+        ConfigProblems: ``config.invalid``, there is no project there, or ``agent.toml`` has mistakes; ``problems`` has
+            all of them.
     """
     file = folder / NAME
     problems = Problems(str(file))
-    project = None
+    project = reader = None
     try:
-        document = read(file, problems)
+        document = read(file, problems) if _is_there(file, problems) else None
         if document is not None:
-            project = _Reader(document, problems).project(folder.resolve())
+            reader = _Reader(document, problems)
+            project = reader.project(folder.resolve())
     except Enough:
         pass
+    if len(problems.found) == 1 and reader is not None and reader.bad_name:
+        raise AgentError("agent.bad-name", str(problems.found[0]))
     if problems.found:
         raise ConfigProblems(sorted(problems.found, key=lambda one: one.line or 0))
     assert project is not None
     return project
+
+
+def _is_there(file: Path, problems: Problems) -> bool:
+    """Whether there is something to read; what there is instead is a problem."""
+    folder = file.parent
+    if not folder.is_dir():
+        why = "is no folder" if os.path.lexists(folder) else "there is no such folder"
+        problems.add(None, "", f"{why}; caxton new makes a project", file=safe_name(str(folder)))
+        return False
+    try:
+        os.lstat(file)
+    except FileNotFoundError:
+        problems.add(None, "", "is not there, so this folder is no project; caxton new makes one")
+        return False
+    except (OSError, ValueError):  # which reading it will tell of
+        return True
+    if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
+        return True
+    # A project may come from anybody, and mistakes in what it leads to would be shown.
+    problems.add(None, "", "is a link that leads out of the project's folder")
+    return False
 
 
 class _Reader:
@@ -71,6 +99,7 @@ class _Reader:
     def __init__(self, document: Document, problems: Problems) -> None:
         self._document = document
         self._problems = problems
+        self.bad_name = False
 
     def project(self, folder: Path) -> Project | None:
         values = self._document.values
@@ -96,6 +125,7 @@ class _Reader:
         try:
             return None if name is None else agent_name(name)
         except CaxtonError as error:
+            self.bad_name = True
             self._wrong(error.message, "", "name")
             return None
 
