@@ -8,7 +8,7 @@ import pytest
 
 import caxton
 from tests.components.guests import agent
-from tests.components.test_wasi import DIGIT, STREAMS, guest
+from tests.components.wasi_guests import DIGIT, STREAMS, wasi_guest
 from tests.sandbox.guests import Box
 
 AGENT = agent(
@@ -82,7 +82,7 @@ def test_wasi_too(box: Box) -> None:
         "write": ("streams", "[method]output-stream.blocking-write-and-flush", "(param i32 i32 i32 i32)"),
     }
     handle = "(call $write (call $stdout) (local.get $p) (local.get $n) (i32.const 128)) "
-    ref = box.spawn(guest(STREAMS, functions, handle + DIGIT.format(value="(i32.const 1)")))
+    ref = box.spawn(wasi_guest(STREAMS, functions, handle + DIGIT.format(value="(i32.const 1)")))
     with ref.trace() as trace:
         box.ask(ref, "one line\n")
     output, write = trace
