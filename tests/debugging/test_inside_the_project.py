@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from caxton.errors import Frame
 from caxton.host.sources import MAX_SOURCE, excerpt
+from caxton.sandbox.compiler import to_binary
 from caxton.sandbox.project_files import NotReadable, Project
 from tests.cli.command import caxton_each, is_harmless
 from tests.debugging.sources import url
 from tests.debugging.test_source_maps import MODULE, TRAP, WHOLE, source_map
-from tests.sandbox.guests import Box
+from tests.sandbox.guests import Box, agent, imports, watched_box
 
 SECRET = "SECRET = 'do not show this'"
 
@@ -174,6 +175,24 @@ def test_companions_outside_are_not_read(
     error = box.fails(box.spawn(folder / "agent.wasm"), "x")
     assert {frame.line for frame in error.frames} == {None}
     assert "debug information is not read" in caplog.text
+
+
+def test_a_module_that_is_loaded_twice_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Warm, and then cold, since the random numbers that it saw are not those of this host."""
+    text = agent(
+        items='(func (export "_initialize") (call $random (i32.const 64) (i32.const 8)))', uses=imports("random")
+    )
+    module = to_binary(text.encode())
+    (tmp_path / "outside.wasm").write_bytes(module + url("sourceMappingURL", "../secret.map"))
+    (tmp_path / "broken.wasm").write_bytes(module + url("sourceMappingURL", "broken.map"))
+    (tmp_path / "broken.map").write_text("no JSON")
+    with watched_box(seed=1) as seeded:
+        for name in ("outside", "broken"):
+            caplog.clear()
+            seeded.spawn(tmp_path / f"{name}.wasm")
+            assert 1 == caplog.text.count("debug information is")
+            seeded.spawn(tmp_path / f"{name}.wasm")
+            assert 1 == caplog.text.count("debug information is")
 
 
 def test_the_command_line_shows_no_such_file(project: Path) -> None:

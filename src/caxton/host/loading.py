@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias, TypeVar
 from caxton.agents.spec import Limits
 from caxton.errors import HostError, ModuleError
 from caxton.sandbox.cache import ModuleCache
-from caxton.sandbox.companions import companion_lines
+from caxton.sandbox.companions import companion_lines, tell
 from caxton.sandbox.compilation import Compilation, LineReading
 from caxton.sandbox.engine import FEATURES, Settings, default_settings
 from caxton.sandbox.files import check_size, read_module
@@ -81,6 +81,7 @@ class Loader:
         self._own_clock = own_clock
         self._kept: OrderedDict[_Key, AnyModule] = OrderedDict()
         self._kept_bytes = 0
+        self._told: set[tuple[object, ...]] = set()
         self._last: tuple[Source, Limits, frozenset[str], bool, AnyModule] | None = None  # as agents come in series
         self._loading: dict[_Key, asyncio.Task[AnyModule]] = {}
         self._waiting: dict[asyncio.Task[AnyModule], int] = {}
@@ -249,10 +250,21 @@ class Loader:
         path = path_of(source)
         if path is not None and not module.facts.has_lines:
             reading = functools.partial(self._line_reading, key, settings)
-            lines = companion_lines(path, data, module.facts, self._cache, reading)
+            once = functools.partial(self._tell_once, (path, module.facts.sha256))
+            lines = companion_lines(path, data, module.facts, self._cache, reading, once)
             if lines:
                 module.add_lines(lines)
         return module
+
+    def _tell_once(self, module: tuple[object, ...], why: str) -> None:
+        """A module that is loaded warm and then cold, since it was not fair, has the same to tell twice."""
+        with self._lock:
+            if (*module, why) in self._told:
+                return
+            if len(self._told) >= _KEPT:
+                self._told.clear()
+            self._told.add((*module, why))
+        tell(why)
 
     def _compilation(self, key: _Key, warm_fuel: int, data: bytes, settings: Settings) -> Compilation:
         return self._watched(key, Compilation(data, settings, warm_fuel=warm_fuel, turn=self._compiling))

@@ -29,6 +29,12 @@ _FORM: Final = 2
 _log = logging.getLogger("caxton.sandbox")
 
 Reading = Callable[[bytes, bytes], LineReading]
+Tell = Callable[[str], None]
+
+
+def tell(why: str) -> None:
+    """Warns of debug information that is there and cannot be had."""
+    _log.warning("debug information is %s", why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,10 @@ class Companion:
     data: bytes
 
 
-def find_companion(path: str | os.PathLike[str], facts: Facts) -> Companion | None:
+def find_companion(path: str | os.PathLike[str], facts: Facts, tell: Tell = tell) -> Companion | None:
     """The debug information that belongs to the module at ``path``; None where there is none that may be read.
 
-    One that the module names, and that is not read, is told of in the log.
+    One that the module names, and that is not read, is told of.
     """
     project = Project(path)
     refused: list[str] = []
@@ -57,7 +63,7 @@ def find_companion(path: str | os.PathLike[str], facts: Facts) -> Companion | No
             if is_named or not error.missing:
                 refused.append(f"{safe_name(name)}: {error}")
     for why in refused:
-        _log.warning("debug information is not read: %s", why)
+        tell(f"not read: {why}")
     return None
 
 
@@ -72,13 +78,13 @@ def _names(module: str, facts: Facts) -> Iterator[tuple[str, bool]]:
 
 
 def companion_lines(
-    path: str | os.PathLike[str], data: bytes, facts: Facts, cache: ModuleCache, reading: Reading
+    path: str | os.PathLike[str], data: bytes, facts: Facts, cache: ModuleCache, reading: Reading, tell: Tell = tell
 ) -> str:
     """The table of lines (lines.py) of a module that has none itself; empty where nothing beside it tells.
 
     ``data``: the module's bytes. Blocks; not for the event loop.
     """
-    found = find_companion(path, facts)
+    found = find_companion(path, facts, tell)
     if found is None:
         return ""
     digests = " ".join(hashlib.sha256(one).hexdigest() for one in (data, found.data))
@@ -91,7 +97,7 @@ def companion_lines(
     except CaxtonError as error:
         lines, why = "", error.message
     if why:
-        _log.warning("debug information is of no use: %s: %s", safe_name(found.name), why)
+        tell(f"of no use: {safe_name(found.name)}: {why}")
     else:
         cache.put(name, lines.encode())
     return lines
