@@ -70,6 +70,15 @@ def test_an_object_for_each_message(guest: Guests) -> None:
     ]
 
 
+def test_one_object_where_no_agent_starts(guest: Guests) -> None:
+    """However many messages there were to be; it says that nothing was delivered."""
+    messages = ("--message", "a", "--message", "b")
+    for name in ("refusing", "nowhere", "start-trapping"):
+        found = caxton("run", guest(name), *messages, "--json").object
+        check_shape(found)
+        assert (found["ok"], found["performative"]) == (False, None)
+
+
 def test_binary_payload(guest: Guests) -> None:
     """What is no UTF-8 comes as base64."""
     found = caxton("run", guest("binary"), "--json").object

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from caxton.cli.usage import RESULTS
 from caxton.errors import CaxtonError
 from caxton.sandbox.binary import read_binary
 from caxton.toolchain import build
@@ -22,6 +23,7 @@ def test_it_says_what_it_built(tmp_path: Path) -> None:
     assert (done.status, done.err) == (0, "")
     assert f"hello.wasm: {size:,} bytes compiled, now {size:,}; C" in done.out.decode()
     found = caxton("build", str(folder), "--json", cwd=tmp_path).object
+    assert ["ok", *RESULTS["build"], "error"] == list(found)
     assert {"ok": True, "language": "c", "size": size, "size_before": size, "error": None}.items() <= found.items()
     assert ["hello/hello.wasm"] == [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.wasm")]
 
@@ -51,6 +53,7 @@ def test_a_failed_build(tmp_path: Path) -> None:
     (folder / "src" / "broken.c").write_text(BROKEN + "// \x1b[31m\u202e evil" + BROKEN)
     done = caxton("build", str(folder), "--json")
     assert (6, "toolchain.failed") == (done.status, done.object["error"]["code"])
+    assert {None} == {done.object[key] for key in RESULTS["build"]}
     assert "src/broken.c:1:" in done.object["error"]["output"]
     assert done.lines[-1].startswith("caxton: toolchain.failed: ")
     assert "src/broken.c:1:" in done.lines[-1]

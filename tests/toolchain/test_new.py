@@ -23,6 +23,16 @@ def test_it_says_what_it_made(tmp_path: Path) -> None:
     assert sorted(found["files"]) == sorted(everything(tmp_path / "other"))
 
 
+def test_the_json_of_an_error(tmp_path: Path) -> None:
+    """It has the keys of a success, null, and ``error``."""
+    good = caxton("new", "c", "other", "--json", cwd=tmp_path).object
+    for arguments in (("c", "Other"), ("c", "other"), ("c",), ("basic", "x")):
+        bad = caxton("new", *arguments, "--json", cwd=tmp_path).object
+        assert good.keys() <= bad.keys()
+        assert {None} == {bad[key] for key in good.keys() - {"ok", "error"}}
+        assert (False, True) == (bad["ok"], bool(bad["error"]["code"]))
+
+
 def test_an_empty_folder_will_do(tmp_path: Path) -> None:
     """It may be there already."""
     (tmp_path / "hello").mkdir()

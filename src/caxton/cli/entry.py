@@ -70,15 +70,20 @@ def _guarded(arguments: list[str]) -> int:
             return _failed(LimitError("limit.host", why), verb, usage.wants_json(arguments))
         output.say(f"caxton: {INTERNAL}: {output.describe(error)}")
         if usage.wants_json(arguments):
-            output.put_json(output.failure(INTERNAL, output.describe(error)))
+            _put_failure(INTERNAL, output.describe(error), verb)
         return OTHER
 
 
 def _failed(error: CaxtonError, verb: str, json: bool) -> int:
     output.complain(error, verb)
     if json:
-        output.put_json(output.failure(error.code, error.message, error))
+        _put_failure(error.code, error.message, verb, error)
     return exit_status(error.code)
+
+
+def _put_failure(code: str, message: str, verb: str, error: CaxtonError | None = None) -> None:
+    found = output.failure(code, message, error)
+    output.put_json({"ok": False} | dict.fromkeys(usage.RESULTS.get(verb, ())) | found)
 
 
 def _run(arguments: list[str]) -> int:

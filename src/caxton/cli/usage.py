@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -25,6 +25,12 @@ VERBS: Final = (
     "bench",
 )
 LATER: Final = tuple("serve tell ask agents logs dead-letters top".split())
+
+RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "new": ("folder", "name", "language", "files"),
+    "build": ("module", "source_map", "language", "toolchain", "size_before", "size", "seconds"),
+}
+"""What a verb's JSON object has of its own beside ``ok`` and ``error``; after an error it is null."""
 
 
 def check_verb(arguments: Sequence[str]) -> None:
