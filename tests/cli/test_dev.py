@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+from caxton.cli.usage import RESULTS
 from caxton.toolchain.watching import snapshot, wait_for_change
 from tests.cli.running import Running, running
 from tests.toolchain.projects import BROKEN, c_project
@@ -48,6 +49,35 @@ def test_an_agent_that_breaks_the_abi(tmp_path: Path) -> None:
         assert "module." in dev.until("not so: ")
         dev.signal(signal.SIGTERM)
         assert 0 == dev.done().status
+
+
+def test_as_json(tmp_path: Path) -> None:
+    """An object for each step, as far as a round comes: builds, checks, messages."""
+    folder = c_project(tmp_path)
+    source = folder / "src" / "agent.c"
+    text = source.read_text()
+    with running("dev", str(folder), "--message", "a", "--message", "b", "--json") as dev:
+        _tried(dev)
+        _save(source, text + BROKEN)
+        dev.until("caxton: toolchain.failed: ")
+        _save(source, "int handle_message(int at, int size) { return 0; }\n")
+        dev.until("not so: ")
+        _save(source, '__attribute__((export_name("caxton_init"))) int refuse(void) { return 1; }\n' + text)
+        dev.until("not so: ")
+        dev.signal(signal.SIGINT)
+        done = dev.done()
+    assert 0 == done.status
+    found = done.objects
+    good, refused = [("build", True), ("check", True)], [("build", True), ("check", False)]
+    steps = [(one["event"], one["ok"]) for one in found]
+    assert [*good, ("message", True), ("message", True), ("build", False), *refused, *refused] == steps
+    assert all(one["ok"] == (one["error"] is None) for one in found)
+    assert ["a", "b"] == [one["payload"][-1] for one in found[2:4]]
+    assert {"event", "changed", "ok", "error", *RESULTS["build"]} == set(found[0]) == set(found[4])
+    assert ([], ["src/agent.c"]) == (found[0]["changed"], found[4]["changed"])
+    assert "src/agent.c:" in found[4]["error"]["output"]
+    assert found[6]["points"][0]["name"] == "file"
+    assert "agent.refused-start" == found[8]["error"]["code"]
 
 
 def test_what_is_looked_at(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def build(order: Order, *, json: bool) -> int:
         explain(error)
         raise
     if json:
-        output.put_json(_as_json(built))
+        output.put_json(as_json(built))
     else:
         output.put(f"{told(built)}\n".encode("utf-8", "backslashreplace"))
     return 0
@@ -83,7 +83,8 @@ def told(built: Built) -> str:
     return safe(f"{built.module.name}: {sizes}; {built.project.language.title}, {built.seconds:.1f} s")
 
 
-def _as_json(built: Built) -> dict[str, object]:
+def as_json(built: Built) -> dict[str, object]:
+    """What was built: JSON-ready."""
     return {
         "ok": True,
         "module": str(built.module),

@@ -29,7 +29,7 @@ class Job:
     """What ``caxton run`` is to do. ``clock`` is Unix time in seconds; ``stubs`` are tools' names and their JSON;
     ``config`` is the file that has the tools; ``trace_calls``: host calls are shown;
     ``profile``, ``flamegraph``: the files for a profile;
-    ``coredump``: that for a core dump."""
+    ``coredump``: that for a core dump; ``event``: what each JSON object calls itself, where there are others beside."""
 
     module: Path
     messages: Sequence[bytes]
@@ -45,6 +45,7 @@ class Job:
     profile: Path | None = None
     flamegraph: Path | None = None
     coredump: Path | None = None
+    event: str | None = None
 
 
 def invalid(message: str) -> HostError:

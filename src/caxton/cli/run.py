@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from caxton.agents.spec import Restart
 from caxton.cli import interrupts, output
@@ -25,7 +26,7 @@ def run(job: Job) -> int:
     except CaxtonError as error:
         output.complain(error, "run", job.module)
         if job.json:
-            output.put_json(output.failure(error.code, error.message, error) | watch.found())
+            _put(job, output.failure(error.code, error.message, error), watch)
         return exit_status(error.code)
 
 
@@ -96,4 +97,9 @@ def _show(job: Job, outcome: Outcome, watch: Watch) -> None:
     usage = output.usage_of(reply, error)
     if job.clock is not None:
         usage = usage._replace(wall=outcome.seconds)  # the agent's clock does not tell
-    output.put_json(output.outcome(reply, error, usage) | watch.found())
+    _put(job, output.outcome(reply, error, usage), watch)
+
+
+def _put(job: Job, found: dict[str, Any], watch: Watch) -> None:
+    named = {} if job.event is None else {"event": job.event}
+    output.put_json(named | found | watch.found())

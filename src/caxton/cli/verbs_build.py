@@ -94,6 +94,7 @@ def dev(
     config: Annotated[str | None, typer.Option(metavar="FILE", help="A file with tools, such as caxton.toml.")] = None,
     optimize: _Optimize = None,
     install: _Install = False,
+    json: json_option = False,
 ) -> Work:
     """Watch a project: at every save build its module, check it, and send it the messages again.
 
@@ -116,7 +117,7 @@ def dev(
         seed=None,
         clock=None,
         messages=options.messages(order_of(context), message or (), message_file or (), int(limits.message)),
-        json=False,
+        json=json,
         config=None if config is None else options.path(config, "--config"),
     )
     return functools.partial(work, Watched(order, job))
