@@ -10,10 +10,16 @@ from hypothesis import strategies as st
 
 import caxton
 from caxton.sandbox.compiler import to_binary
-from tests.components.guests import ECHO, agent, text_agent
+from tests.components.guests import ECHO, agent, inside, text_agent
 from tests.sandbox.guests import Box
 
-BINARIES: Final = [to_binary(text_agent().encode()), to_binary(ECHO.encode())]
+_CALLS: Final = agent(
+    "(call $log (i32.const 1) (i32.const 0) (i32.const 0)) (call $context (i32.const 160)) (call $answer (i32.const 0) "
+    "(i32.const 0) (i32.load (i32.const 160)) (i32.load (i32.const 164)))",
+    uses=["log", "context", "now-ms", "state-put"],
+)
+_TEXTS: Final = [text_agent(), ECHO, _CALLS, inside(_CALLS, uses=["log", "context", "now-ms", "state-put"])]
+BINARIES: Final = [to_binary(text.encode()) for text in _TEXTS]
 HEADER: Final = b"\0asm\x0d\0\x01\0"
 
 
@@ -40,7 +46,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @given(mutated())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=35, deadline=None)
 def test_a_mutated_component_is_refused_or_works(shared_box: Box, data: bytes) -> None:
     """Whatever it is made into: an error by code, never a crash."""
     assert _what_comes_of(shared_box, data) in ("", "module", "limit", "trap", "abi", "agent")

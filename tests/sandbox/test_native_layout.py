@@ -174,7 +174,9 @@ def test_the_compiler_agrees_with_cffi(tmp_path: Path, name: str) -> None:
 
 def functions_in_c(source: str = SHIM_C) -> dict[str, Any]:
     """The functions that a C source of the shim declares of Wasmtime's, as cffi reads them."""
-    block = source.partition("/* Wasmtime's C API, as far as this file calls it. */")[2].partition("enum {")[0]
+    block = re.split(r"enum \{|#define", source.partition("/* Wasmtime's C API, as far as this file calls it. */")[2])[
+        0
+    ]
     assert "wasmtime_error_delete" in block
     ffi = FFI()
     ffi.cdef(

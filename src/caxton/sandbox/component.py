@@ -14,11 +14,14 @@ from caxton.sandbox.component_calls import (
     DIRECT_HANDLE,
     DIRECT_REALLOC,
     EXPORTS,
+    FLAT,
     HANDLE,
     HANDLE_TEXT,
+    HOST,
     PACKAGE,
     TYPES,
     VERSION,
+    ComponentCall,
 )
 from caxton.sandbox.component_lines import ComponentLines
 from caxton.sandbox.component_wasi import RESOURCES, USES
@@ -150,9 +153,15 @@ class Component:
         origin.places = self._places
         origin.memories = len(numbers) // 2
         origin.text_only = name == HANDLE_TEXT
+        if facts.direct or facts.flat:
+            origin.main_memory = self._main_memory()
+        origin.flat = facts.flat
         if facts.direct:
             self._add_direct(origin)
         return origin
+
+    def _main_memory(self) -> int:
+        return next(i for i, (_, _, pages) in enumerate(self.facts.places or ()) if pages)
 
     def _add_direct(self, origin: Any) -> None:
         found = [self._index(name) for name in (DIRECT_HANDLE, DIRECT_REALLOC, DIRECT_FREE)]
@@ -161,7 +170,6 @@ class Component:
         self._direct = found
         origin.direct_handle, origin.direct_realloc = found[0], found[1]
         origin.direct_free = ffi.NULL if found[2] is None else found[2]
-        origin.main_memory = next(i for i, (_, _, pages) in enumerate(self.facts.places or ()) if pages)
 
     def _index(self, name: str) -> Any:
         encoded = name.encode()
@@ -259,17 +267,18 @@ def _define_interface(root: Any, interface: str, kept: list[Any]) -> None:
         _must(shim.cx_define_resource(found[0], encoded, len(encoded), RESOURCES[resource]))
     for number, row in enumerate(IMPORTS):
         if row.interface == interface:
-            _define_function(found[0], number, row.name, row.shape, row.result, kept)
+            _define_function(found[0], number, row, kept)
     wasmtime.wasmtime_component_linker_instance_delete(found[0])
 
 
-def _define_function(instance: Any, number: int, name: str, shape: str, result: str, kept: list[Any]) -> None:
+def _define_function(instance: Any, number: int, row: ComponentCall, kept: list[Any]) -> None:
     described = ffi.new("cx_component_import_t *")
-    texts = [ffi.new("char[]", text.encode()) for text in (shape, result)]
+    texts = [ffi.new("char[]", text.encode()) for text in (row.shape, row.result)]
     described.number = number
     described.shape, described.result = texts
+    described.flat = row.interface == HOST and row.name in FLAT
     kept += [described, *texts]
-    encoded = name.encode()
+    encoded = row.name.encode()
     _must(shim.cx_define_component(instance, encoded, len(encoded), described))
 
 

@@ -10,12 +10,14 @@ What agents have no need of is refused: modules that come from outside. Follows 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Final
 
 from caxton.sandbox.binary import BinaryInfo, Kind, read_binary
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.component_scopes import MAX_DEPTH, CoreModule, Scope, read_component
+from caxton.sandbox.component_scopes import MAX_DEPTH, CoreModule, Scope
+from caxton.sandbox.component_sections import read_component
 
 MOST_INSTANCES: Final = 100
 """Core instances of one component; the shim's limit is the same."""
@@ -69,19 +71,22 @@ class Outline:
         return having[0].scope is scope and having[0].step == step
 
 
-def read_outline(data: bytes) -> Outline:
-    """Reads the outline of a component.
+def read_outline(data: bytes, known: Outline | None = None) -> Outline:
+    """Reads the outline of a component. ``known``: of one with the same modules, which are then not read again.
 
     Raises:
         MalformedBinary: the bytes make no sense, or it is made in a way that agents need not be.
     """
     modules: list[CoreModule] = []
     makers: list[int] = []
+    read = {module.digest: module for module in known.modules} if known else {}
 
     def module(start: int, end: int) -> CoreModule:
         if len(modules) == _MAX_MODULES:
             raise MalformedBinary(start, f"more than {_MAX_MODULES} core modules")
-        modules.append(_read_module(data, start, end))
+        digest = hashlib.sha256(data[start:end]).digest()
+        found = read.get(digest) or _read_module(data, start, end, digest)
+        modules.append(replace(found, start=start, end=end))
         return modules[-1]
 
     root = read_component(data, 8, len(data), Scope(None, 0, makers), module)
@@ -104,7 +109,7 @@ def _instantiate(scope: Scope, found: list[CoreInstance], depth: int) -> None:
             raise MalformedBinary(0, f"more than {MOST_INSTANCES} core instances")
 
 
-def _read_module(data: bytes, start: int, end: int) -> CoreModule:
+def _read_module(data: bytes, start: int, end: int, digest: bytes) -> CoreModule:
     info = read_binary(data[start:end], sha256="")
     if info.kind is not Kind.CORE_MODULE:
         raise MalformedBinary(start, "no core module where one should be")
@@ -114,6 +119,7 @@ def _read_module(data: bytes, start: int, end: int) -> CoreModule:
     return CoreModule(
         start,
         end,
+        digest,
         tuple(item.minimum for item in info.memories[memories:]),
         tuple(item.minimum for item in info.tables[tables:]),
         _items(info),

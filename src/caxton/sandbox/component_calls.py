@@ -155,3 +155,12 @@ CALLS: Final[tuple[ComponentCall, ...]] = (
     _row("sleep-ms", "time: u64", "r-"),
 )
 """The interface ``host``, in the order of agent.wit."""
+
+_LETTERS: Final = {"s": "ii", "p": "iii", "h": "ii", "u": "i", "U": "I", "e": "i"}
+FLAT: Final[dict[str, str]] = {
+    row.name: "".join(_LETTERS[letter] for letter in row.shape) + ("i" if row.result else "")
+    for row in CALLS
+    if row.result != "U"
+}
+"""What the functions of the host take: ``i``, a number of 32 bits, ``I``, one of 64. Those that are not here take and
+answer nothing but numbers as it is."""

@@ -6,8 +6,11 @@ should be (some of its C API ends the process) happens here too, in a process th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any, Final
 
 from caxton.errors import ModuleError
@@ -17,8 +20,10 @@ from caxton.sandbox.compiler import first_line, invalid
 from caxton.sandbox.component_binary import Outline, read_outline
 from caxton.sandbox.component_calls import DIRECT, EXPORTS, HANDLE, HANDLE_TEXT
 from caxton.sandbox.component_direct import with_direct_entry
+from caxton.sandbox.component_flat import with_flat_calls
 from caxton.sandbox.component_lines import pack_component_lines
 from caxton.sandbox.component_places import find_places
+from caxton.sandbox.component_scopes import ALIAS, IMPORT, TYPE, Section
 from caxton.sandbox.component_types import ComponentTypes, TooManyTypes
 from caxton.sandbox.facts import Facts
 from caxton.sandbox.names import with_hidden_names
@@ -26,6 +31,7 @@ from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
 
 PREAMBLE: Final = b"\0asm\x0d\0\x01\0"
 _MAKE, _TELL = 0x02, 0x04
+_TOO_MANY_TYPES: Final = "its types are larger than an agent can have"
 
 
 def is_component(data: bytes) -> bool:
@@ -69,17 +75,32 @@ def _compiled(data: bytes, compiler: engine.Engine, settings: engine.Settings) -
         if why is not None:
             raise invalid(code, why, settings.features)
     found = ffi.new("wasmtime_component_t **")
-    direct = with_direct_entry(data, outline, HANDLE, HANDLE_TEXT)
-    if direct is not None:
-        changed = read_outline(direct)
-        if _new(compiler, _made_safe(direct, changed), found) is None:
-            facts = replace(_facts(data, direct, compiler, found[0], changed), direct=True)
-            if _is_agent(facts):
-                return facts, found[0], changed
+    for changed, around, direct, flat in _changed(data, outline):
+        if _new(compiler, _made_safe(changed, around), found) is None:
+            facts = replace(_facts(data, changed, compiler, found[0], around), direct=direct, flat=flat)
+            if flat:
+                facts = replace(facts, imports=_imports_as_declared(data, compiler, outline))
+            if not direct or _is_agent(facts):
+                return facts, found[0], around
     why = _new(compiler, _made_safe(data, outline), found)
     if why is not None:
         raise ModuleError("module.invalid", f"not a valid component: {first_line(why)}")
     return _facts(data, data, compiler, found[0], outline), found[0], outline
+
+
+def _changed(data: bytes, outline: Outline) -> Iterator[tuple[bytes, Outline, bool, bool]]:
+    """The component with what spares values (a second way in, flat host calls), with the most first."""
+    bases = [(data, outline, False)]
+    flat = with_flat_calls(data, outline) if _declares_first(outline) else None
+    if flat is not None:
+        with contextlib.suppress(MalformedBinary):  # it has as many core instances as it may already
+            bases.insert(0, (flat, read_outline(flat, outline), True))
+    for base, around, is_flat in bases:
+        direct = with_direct_entry(base, around, HANDLE, HANDLE_TEXT)
+        if direct is not None:
+            yield direct, read_outline(direct, around), True, is_flat
+        if is_flat:
+            yield base, around, False, True
 
 
 def _new(compiler: engine.Engine, binary: bytes, found: Any) -> str | None:
@@ -90,6 +111,26 @@ def _is_agent(facts: Facts) -> bool:
     """Whether the function that is called has the type that the second way in takes for granted."""
     name = HANDLE if HANDLE in facts.exports else HANDLE_TEXT
     return facts.exports.get(name) == EXPORTS[name]
+
+
+def _declarations(outline: Outline) -> list[Section]:
+    """The sections before all that is no declaration of types and imports."""
+    return list(takewhile(lambda at: at.number in (0, TYPE, IMPORT, ALIAS), outline.root.sections))
+
+
+def _declares_first(outline: Outline) -> bool:
+    return sum(at.number == IMPORT for at in _declarations(outline)) == sum(
+        at.number == IMPORT for at in outline.root.sections
+    )
+
+
+def _imports_as_declared(data: bytes, compiler: engine.Engine, outline: Outline) -> tuple[tuple[str, str, str], ...]:
+    """What the component itself imports, where what is compiled imports something else."""
+    found = ffi.new("wasmtime_component_t **")
+    declared = data[: _declarations(outline)[-1].end]
+    if _new(compiler, declared, found) is not None:
+        raise ModuleError("module.invalid", "not a valid component")
+    return _imports(ComponentTypes(compiler.pointer, found[0]))
 
 
 def _made_safe(data: bytes, outline: Outline) -> bytes:
@@ -105,21 +146,16 @@ def _made_safe(data: bytes, outline: Outline) -> bytes:
 
 
 def _facts(data: bytes, compiled: bytes, compiler: engine.Engine, component: Any, outline: Outline) -> Facts:
+    types = ComponentTypes(compiler.pointer, component)
+    listed = _imports(types)
     try:
-        types = ComponentTypes(compiler.pointer, component)
-        imports, exports = types.imports(), types.exports()
+        exports = types.exports()
     except TooManyTypes:
-        raise ModuleError("module.too-complex", "its types are larger than an agent can have") from None
-    listed: list[tuple[str, str, str]] = []
-    for name, what in imports.items():
-        if isinstance(what, str):
-            listed.append(("", name, what))
-        else:
-            listed += [(name, key, kind) for key, kind in what.items()] or [(name, "", "interface")]
+        raise ModuleError("module.too-complex", _TOO_MANY_TYPES) from None
     return Facts(
         sha256=hashlib.sha256(data).hexdigest(),
         size=len(data),
-        imports=tuple(listed),
+        imports=listed,
         exports={
             name: what if isinstance(what, str) else "interface"
             for name, what in exports.items()
@@ -134,3 +170,17 @@ def _facts(data: bytes, compiled: bytes, compiler: engine.Engine, component: Any
         lines=pack_component_lines(compiled, outline),
         has_lines=True,
     )
+
+
+def _imports(types: ComponentTypes) -> tuple[tuple[str, str, str], ...]:
+    listed: list[tuple[str, str, str]] = []
+    try:
+        imports = types.imports()
+    except TooManyTypes:
+        raise ModuleError("module.too-complex", _TOO_MANY_TYPES) from None
+    for name, what in imports.items():
+        if isinstance(what, str):
+            listed.append(("", name, what))
+        else:
+            listed += [(name, key, kind) for key, kind in what.items()] or [(name, "", "interface")]
+    return tuple(listed)

@@ -36,6 +36,7 @@ class Facts:
     warmth: Warmth = NOTHING
     places: tuple[tuple[int, int, int], ...] | None = None
     direct: bool = False
+    flat: bool = False
     dump: DumpFacts | None = None
 
     @property

@@ -297,7 +297,7 @@ def instance_pre(linker: Any, pointer: Any) -> Any:
 AnyModule: TypeAlias = Module | Component
 """What an agent is made from: a core module or a component."""
 
-_FORM: Final = 10
+_FORM: Final = 11
 """How an entry of the cache, facts and all, is written: another number, and the old ones are not read any more."""
 
 

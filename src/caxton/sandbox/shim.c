@@ -21,7 +21,7 @@
 
 #include "shim_private.h"
 
-#define SHIM_VERSION 2u
+#define SHIM_VERSION 3u
 #define PAGE 65536u
 #define FIRST_BUFFER 4096u
 #define MOST_INSTANCES 100 /* core instances of one component; component_binary.py counts them before */

@@ -148,6 +148,7 @@ typedef struct {
   int32_t number;
   const char *shape;
   const char *result; /* what cx_reply makes of its arguments; see there */
+  uint8_t flat;       /* whether its payloads stay in the memory, in components that are made so */
 } cx_component_import_t;
 
 /* A component, and what an instance of it begins with. `places` has two numbers for each of its memories: which of its
@@ -162,6 +163,7 @@ typedef struct {
   /* The second way in, by which payloads cross in the memory that is number `main_memory` of the places; NULL without. */
   const wasmtime_component_export_index_t *direct_handle, *direct_realloc, *direct_free;
   uint32_t main_memory;
+  uint8_t flat; /* its host calls hand over addresses and lengths (shim_flat.c) */
 } cx_origin_t;
 
 /* Fixed for one module under one set of limits; outlives its instances. Sizes are bytes, fuel is wasmtime's. */
@@ -203,6 +205,9 @@ typedef struct {
   uint64_t *waits;        /* of pollables: when each is ready; 0 where there is none */
   uint32_t nwaits;
   uint32_t handles;       /* resources of the host that the guest has */
+  uint64_t store;         /* its number, while `instance` does not say it */
+  uint32_t result_at;     /* of a flat host call: where its result goes */
+  void *reply;            /* the pieces of that result that are not there yet */
 } cx_part_t;
 
 /* One instance, and the call that it is in. */

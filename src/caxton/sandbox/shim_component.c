@@ -57,35 +57,31 @@ void wasm_byte_vec_delete(wasm_byte_vec_t *);
 wasmtime_error_t *wasmtime_error_new(const char *);
 void wasmtime_error_delete(wasmtime_error_t *);
 void wasmtime_error_message(const wasmtime_error_t *, wasm_byte_vec_t *);
+typedef struct wasm_valtype_t wasm_valtype_t;
+typedef struct wasm_globaltype_t wasm_globaltype_t;
+wasm_valtype_t *wasm_valtype_new(uint8_t);
+wasm_globaltype_t *wasm_globaltype_new(wasm_valtype_t *, uint8_t);
+void wasm_globaltype_delete(wasm_globaltype_t *);
+wasmtime_error_t *wasmtime_global_new(wasmtime_context_t *, const wasm_globaltype_t *, const wasmtime_val_t *,
+                                      wasmtime_global_t *);
 uint8_t *wasmtime_memory_data(const wasmtime_context_t *, const wasmtime_memory_t *);
 size_t wasmtime_memory_data_size(const wasmtime_context_t *, const wasmtime_memory_t *);
 
-enum {
-  BOOL = 0, U8 = 2, U32 = 6, U64 = 8, STRING = 12, LIST = 13, RECORD = 14, TUPLE = 15, VARIANT = 16, ENUM = 17,
-  OPTION = 18, RESULT = 19, RESOURCE = 21
-};
-
-typedef wasmtime_component_val_t val_t;
-
 #define MOST_HANDLES 4096u
-#define NONE 0xffffffffu
 #define TEXT(literal) {sizeof literal - 1, (uint8_t *)(uintptr_t)literal}
 
-static const wasm_byte_vec_t PERFORMATIVES[] = {
+static const wasm_byte_vec_t PERFORMATIVES[PERFORMATIVE_COUNT] = {
     TEXT("accept-proposal"), TEXT("agree"), TEXT("cancel"), TEXT("cfp"), TEXT("confirm"), TEXT("disconfirm"),
     TEXT("failure"), TEXT("inform"), TEXT("inform-if"), TEXT("inform-ref"), TEXT("not-understood"), TEXT("propagate"),
     TEXT("propose"), TEXT("proxy"), TEXT("query-if"), TEXT("query-ref"), TEXT("refuse"), TEXT("reject-proposal"),
     TEXT("request"), TEXT("request-when"), TEXT("request-whenever"), TEXT("subscribe")};
-#define PERFORMATIVE_COUNT (sizeof PERFORMATIVES / sizeof *PERFORMATIVES)
 
-static const wasm_byte_vec_t LEVELS[] = {TEXT("trace"), TEXT("debug"), TEXT("info"), TEXT("warning"), TEXT("error")};
-#define LEVEL_COUNT (sizeof LEVELS / sizeof *LEVELS)
+static const wasm_byte_vec_t LEVELS[LEVEL_COUNT] = {TEXT("trace"), TEXT("debug"), TEXT("info"), TEXT("warning"), TEXT("error")};
 
 /* By the error number: -1 and so on. */
-static const wasm_byte_vec_t KINDS[] = {TEXT("not-found"), TEXT("denied"), TEXT("bad-argument"), TEXT("limit"),
+static const wasm_byte_vec_t KINDS[KIND_COUNT] = {TEXT("not-found"), TEXT("denied"), TEXT("bad-argument"), TEXT("limit"),
                                         TEXT("timeout"), TEXT("failed"), TEXT("cycle"), TEXT("mailbox-full"),
                                         TEXT("unknown"), TEXT("stopped")};
-#define KIND_COUNT ((int64_t)(sizeof KINDS / sizeof *KINDS))
 
 /* The fields of an envelope, in the order of the WIT. Seven of them are optional text, from OPTIONAL on. */
 enum { F_PERFORMATIVE, F_SENDER, F_RECEIVERS, F_OPTIONAL, F_ID = F_OPTIONAL + 7, F_HEADERS, F_PAYLOAD, F_COUNT };
@@ -143,29 +139,6 @@ int cx_is_text(const char *text, uint64_t length) {
   return 1;
 }
 
-/* ---- what the host says, packed ---------------------------------------------------------------------------- */
-
-/* A cursor over what Python has packed: numbers of 4 bytes, and text with its length before it. */
-typedef struct { const uint8_t *at, *end; } packed_t;
-
-static uint32_t next_number(packed_t *from) {
-  uint32_t value = NONE;
-  if (from->end - from->at < 4) return value;
-  memcpy(&value, from->at, 4);
-  from->at += 4;
-  return value;
-}
-
-/* False where there is none. */
-static bool next_text(packed_t *from, wasm_byte_vec_t *text) {
-  uint32_t size = next_number(from);
-  if (size == NONE || size > (size_t)(from->end - from->at)) return false;
-  text->size = size;
-  text->data = (uint8_t *)(uintptr_t)from->at;
-  from->at += size;
-  return true;
-}
-
 /* ---- a message ------------------------------------------------------------------------------------------- */
 
 /* Everything that a message is made of, in one piece of memory; the texts lie where they lay. */
@@ -179,7 +152,7 @@ typedef struct {
 
 static void put_text(val_t *into, packed_t *from) {
   into->kind = STRING;
-  if (!next_text(from, &into->of.string)) into->of.string.size = 0;
+  if (!cxc_next_text(from, &into->of.string)) into->of.string.size = 0;
 }
 
 static void put_list(val_t *into, val_t *items, size_t count) {
@@ -238,7 +211,7 @@ static void put_headers(val_t *into, val_t *items, size_t count, packed_t *from)
 
 /* The order of `meta`: performative, receivers, headers (numbers); sender, receivers, seven optional texts, id, headers. */
 static envelope_t *put_envelope(cx_part_t *part, packed_t from) {
-  uint32_t performative = next_number(&from), receivers = next_number(&from), headers = next_number(&from);
+  uint32_t performative = cxc_next_number(&from), receivers = cxc_next_number(&from), headers = cxc_next_number(&from);
   if (performative >= PERFORMATIVE_COUNT || receivers > 1000 || headers > 1000) return NULL;
   envelope_t *made = calloc(1, sizeof *made + (receivers + 3 * (size_t)headers) * sizeof(val_t));
   if (!made) return NULL;
@@ -253,7 +226,7 @@ static envelope_t *put_envelope(cx_part_t *part, packed_t from) {
   for (size_t i = 0; i < 7; i++) {
     made->fields[F_OPTIONAL + i].val.kind = OPTION;
     made->options[i].kind = STRING;
-    if (next_text(&from, &made->options[i].of.string))
+    if (cxc_next_text(&from, &made->options[i].of.string))
       made->fields[F_OPTIONAL + i].val.of.option = &made->options[i];
   }
   put_text(&made->fields[F_ID].val, &from);
@@ -320,27 +293,6 @@ static const val_t *find_payload(const val_t *value) {
 
 /* ---- the second way in ------------------------------------------------------------------------------------- */
 
-static wasmtime_memory_t memory_of(uint64_t store, uint32_t instance, uint32_t memory);
-
-typedef struct { uint8_t *base; uint64_t size; } memory_t;
-
-static memory_t main_memory(const cx_slot_t *slot) {
-  const cx_origin_t *origin = slot->program->origin;
-  const uint32_t *place = &origin->places[2 * (size_t)origin->main_memory];
-  wasmtime_memory_t handle = memory_of(slot->part->instance.store_id, place[0], place[1]);
-  return (memory_t){wasmtime_memory_data(slot->context, &handle), wasmtime_memory_data_size(slot->context, &handle)};
-}
-
-static bool inside(memory_t memory, uint64_t address, uint64_t length) {
-  return length <= memory.size && address <= memory.size - length;
-}
-
-static uint32_t word(memory_t memory, uint64_t address) {
-  uint32_t value;
-  memcpy(&value, memory.base + address, sizeof value);
-  return value;
-}
-
 static int call_direct(cx_slot_t *slot, int phase, const wasmtime_component_func_t *function, const val_t *arguments,
                        size_t count, size_t results) {
   cxp_phase(slot, phase);
@@ -357,10 +309,10 @@ static void put_numbers(cx_part_t *part, uint32_t a, uint32_t b, uint32_t c, uin
 /* The guest's allocator has given a place for the payload. */
 int cxc_allocated(cx_slot_t *slot) {
   cx_part_t *part = slot->part;
-  memory_t memory = main_memory(slot);
+  memory_t memory = cxc_main_memory(slot);
   uint32_t address = part->result.of.u32;
   uint64_t length = slot->message_len;
-  if (!inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  if (!cxc_inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
   if (length) memcpy(memory.base + address, slot->copy, length);
   if (slot->program->origin->text_only) {
     put_numbers(part, address, (uint32_t)length, 0, 0);
@@ -374,18 +326,18 @@ int cxc_allocated(cx_slot_t *slot) {
 }
 
 static int direct_returned(cx_slot_t *slot) {
-  memory_t memory = main_memory(slot);
+  memory_t memory = cxc_main_memory(slot);
   bool short_form = slot->program->origin->text_only;
   uint32_t at = slot->part->result.of.u32;
   free(slot->copy);
   slot->copy = NULL;
   free(slot->part->message);
   slot->part->message = NULL;
-  if (at % 4 || !inside(memory, at, short_form ? 12 : 16)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  if (at % 4 || !cxc_inside(memory, at, short_form ? 12 : 16)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
   uint8_t bad = memory.base[at], kind = short_form ? 0 : memory.base[at + 4];
-  uint32_t address = word(memory, (uint64_t)at + (short_form ? 4 : 8));
-  uint32_t length = word(memory, (uint64_t)at + (short_form ? 8 : 12));
-  if (bad > 1 || kind > 1 || !inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
+  uint32_t address = cxc_word(memory, (uint64_t)at + (short_form ? 4 : 8));
+  uint32_t length = cxc_word(memory, (uint64_t)at + (short_form ? 8 : 12));
+  if (bad > 1 || kind > 1 || !cxc_inside(memory, address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
   if (length > slot->program->response_limit) return cxp_fail(slot, CX_FAULT_RESPONSE_SIZE);
   if (kind == 0 && !cx_is_text((const char *)memory.base + address, length)) return cxp_fail(slot, CX_FAULT_PROTOCOL);
   if (slot->size > slot->memory_cap) return cxp_fail(slot, CX_FAULT_ALLOCATION);
@@ -590,11 +542,16 @@ static bool answered(void *env) {
   return true;
 }
 
+static bool is_flat(const cx_slot_t *slot, const cx_component_import_t *import) {
+  return import->flat && slot->program->origin->flat;
+}
+
 static int admit(cx_slot_t *slot, const cx_component_import_t *import, wasmtime_context_t *context, val_t *arguments,
                  size_t count) {
   uint64_t cost = slot->program->call_cost;
   if (slot->fault) return slot->fault; /* the turn has been ended: its guest goes no further */
-  bool taken = take(slot, import, context, arguments, count, &cost);
+  bool taken = is_flat(slot, import) ? cxf_take(slot, import, arguments, count, &cost)
+                                     : take(slot, import, context, arguments, count, &cost);
   if (++slot->host_calls > slot->program->call_limit) return CX_FAULT_HOST_CALLS;
   if (!taken) return CX_FAULT_PROTOCOL;
   uint64_t left = cxp_fuel(context);
@@ -614,7 +571,8 @@ static void host_call(void *env, wasmtime_context_t *context, const wasmtime_com
   continuation->callback = always;
   cxc_see_memory(slot, context);
   slot->call = (uint32_t)import->number;
-  int fault = admit(slot, import, context, arguments, count);
+  bool more = is_flat(slot, import) && cxf_is_place(arguments, count);
+  int fault = more ? cxf_place(slot, arguments, results, nresults) : admit(slot, import, context, arguments, count);
   if (fault != CX_FAULT_NONE) {
     slot->refused = 1;
     if (fault != CX_FAULT_TRAP) slot->fault = fault;
@@ -622,6 +580,7 @@ static void host_call(void *env, wasmtime_context_t *context, const wasmtime_com
                                                        : "refused by the host");
     return;
   }
+  if (more) return;
   slot->import = import;
   slot->part->results = nresults ? results : NULL;
   slot->answered = 0;
@@ -671,7 +630,7 @@ static val_t option_value(bool there, val_t value) {
 
 static val_t headers_value(packed_t *from) {
   val_t made = {.kind = LIST};
-  uint32_t count = next_number(from);
+  uint32_t count = cxc_next_number(from);
   if (count > 1000) count = 0;
   wasmtime_component_vallist_new_uninit(&made.of.list, count);
   for (uint32_t i = 0; i < count; i++) {
@@ -680,7 +639,7 @@ static val_t headers_value(packed_t *from) {
     wasmtime_component_valtuple_new_uninit(&pair->of.tuple, 2);
     for (size_t k = 0; k < 2; k++) {
       wasm_byte_vec_t text = {0, NULL};
-      next_text(from, &text);
+      cxc_next_text(from, &text);
       pair->of.tuple.data[k] = text_value(STRING, &text);
     }
   }
@@ -704,9 +663,9 @@ static val_t record_value(const field_t *fields, size_t count) {
 static val_t error_value(int64_t number, const wasm_byte_vec_t *data, packed_t info) {
   int64_t kind = -number - 1;
   if (kind < 0 || kind >= KIND_COUNT) kind = 5;
-  uint32_t performative = next_number(&info), retryable = next_number(&info);
+  uint32_t performative = cxc_next_number(&info), retryable = cxc_next_number(&info);
   wasm_byte_vec_t code = {0, NULL};
-  bool coded = next_text(&info, &code), said = performative < PERFORMATIVE_COUNT;
+  bool coded = cxc_next_text(&info, &code), said = performative < PERFORMATIVE_COUNT;
   val_t nothing = {0};
   const field_t fields[] = {
       {"kind", text_value(ENUM, &KINDS[kind])},
@@ -720,9 +679,9 @@ static val_t error_value(int64_t number, const wasm_byte_vec_t *data, packed_t i
 
 static val_t answer_value(const wasm_byte_vec_t *data, packed_t info) {
   wasm_byte_vec_t code;
-  uint32_t performative = next_number(&info);
-  next_number(&info);
-  next_text(&info, &code);
+  uint32_t performative = cxc_next_number(&info);
+  cxc_next_number(&info);
+  cxc_next_text(&info, &code);
   if (performative >= PERFORMATIVE_COUNT) performative = 7; /* inform: a tool's */
   const field_t fields[] = {{"performative", text_value(ENUM, &PERFORMATIVES[performative])},
                             {"payload", payload_value(data)},
@@ -749,7 +708,7 @@ static val_t finished_value(int64_t index, int64_t number, const wasm_byte_vec_t
 static val_t outcome_value(char letter, int64_t number, const wasm_byte_vec_t *data, packed_t info) {
   val_t value = {0};
   if (letter == 'f') {
-    uint32_t index = next_number(&info);
+    uint32_t index = cxc_next_number(&info);
     if (index != NONE) return result_value(true, true, finished_value(index, number, data, info));
   }
   if (number < 0) return result_value(false, true, error_value(number, data, info));
@@ -779,7 +738,9 @@ int cx_reply(cx_slot_t *slot, int64_t number, const char *data, uint64_t length,
   if (text && !cx_is_text(data, length)) return 0;
   cx_charge(slot, length);
   val_t *into = slot->part->results;
-  if (into && how[0] == 'r')
+  if (into && is_flat(slot, slot->import))
+    cxf_reply(slot, how, number, &bytes, packed);
+  else if (into && how[0] == 'r')
     *into = outcome_value(how[1], number, &bytes, packed);
   else if (into && how[0] == 's')
     *into = text_value(STRING, &bytes);
@@ -869,6 +830,27 @@ static wasmtime_memory_t memory_of(uint64_t store, uint32_t instance, uint32_t m
   made.outer.index1 = instance;
   made.index2 = memory;
   return made;
+}
+
+/* While an instance is made its handle says nothing yet; so does something else that is made in its store. */
+static uint64_t store_of(cx_slot_t *slot) {
+  cx_part_t *part = slot->part;
+  if (slot->has_memory) return part->instance.store_id;
+  if (part->store) return part->store;
+  wasm_globaltype_t *type = wasm_globaltype_new(wasm_valtype_new(0), 0);
+  wasmtime_val_t zero = {0};
+  wasmtime_global_t made = {0};
+  wasmtime_error_t *error = wasmtime_global_new(slot->context, type, &zero, &made);
+  wasm_globaltype_delete(type);
+  if (error) wasmtime_error_delete(error); /* only where the types do not match */
+  return part->store = made.store_id;
+}
+
+memory_t cxc_main_memory(cx_slot_t *slot) {
+  const cx_origin_t *origin = slot->program->origin;
+  const uint32_t *place = &origin->places[2 * (size_t)origin->main_memory];
+  wasmtime_memory_t handle = memory_of(store_of(slot), place[0], place[1]);
+  return (memory_t){wasmtime_memory_data(slot->context, &handle), wasmtime_memory_data_size(slot->context, &handle)};
 }
 
 uint64_t cx_memory_at(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory) {
@@ -981,6 +963,7 @@ void cxc_delete(cx_slot_t *slot) {
   forget(&part->result);
   release_message(part);
   free(part->response);
+  free(part->reply);
   free(part->waits);
   free(part);
   slot->part = NULL;

@@ -1,12 +1,18 @@
-/* What the two halves of the shim share: shim.c (core modules, and the job of either kind), shim_component.c. */
+/* What the parts of the shim share: shim.c (core modules, and the job of either kind), shim_component.c, shim_flat.c. */
 #ifndef CAXTON_SHIM_PRIVATE_H
 #define CAXTON_SHIM_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "shim.h"
 
 #define UNREACHABLE 9
 #define OUT_OF_FUEL 11
 #define HIDDEN __attribute__((visibility("hidden")))
+
+#define NONE 0xffffffffu
 
 enum { GO_ON = -1 };
 
@@ -28,5 +34,60 @@ HIDDEN int cxc_responded(cx_slot_t *slot);
 HIDDEN void cxc_see_memory(cx_slot_t *slot, const wasmtime_context_t *context);
 HIDDEN int32_t cxc_trap_code(const wasmtime_error_t *error);
 HIDDEN void cxc_delete(cx_slot_t *slot);
+
+/* ---- components: values, the memory, what the host says ----------------------------------------------------- */
+
+typedef wasmtime_component_val_t val_t;
+
+enum {
+  BOOL = 0, U8 = 2, U32 = 6, U64 = 8, STRING = 12, LIST = 13, RECORD = 14, TUPLE = 15, VARIANT = 16, ENUM = 17,
+  OPTION = 18, RESULT = 19, RESOURCE = 21
+};
+
+enum { PERFORMATIVE_COUNT = 22, LEVEL_COUNT = 5, KIND_COUNT = 10 };
+
+typedef struct { uint8_t *base; uint64_t size; } memory_t;
+
+/* The memory that payloads lie in. It does not move while the guest waits. */
+HIDDEN memory_t cxc_main_memory(cx_slot_t *slot);
+
+static inline bool cxc_inside(memory_t memory, uint64_t address, uint64_t length) {
+  return length <= memory.size && address <= memory.size - length;
+}
+
+static inline uint32_t cxc_word(memory_t memory, uint64_t address) {
+  uint32_t value;
+  memcpy(&value, memory.base + address, sizeof value);
+  return value;
+}
+
+/* A cursor over what Python has packed: numbers of 4 bytes, and text with its length before it. */
+typedef struct { const uint8_t *at, *end; } packed_t;
+
+static inline uint32_t cxc_next_number(packed_t *from) {
+  uint32_t value = NONE;
+  if (from->end - from->at < 4) return value;
+  memcpy(&value, from->at, 4);
+  from->at += 4;
+  return value;
+}
+
+/* False where there is none. */
+static inline bool cxc_next_text(packed_t *from, wasm_byte_vec_t *text) {
+  uint32_t size = cxc_next_number(from);
+  if (size == NONE || size > (size_t)(from->end - from->at)) return false;
+  text->size = size;
+  text->data = (uint8_t *)(uintptr_t)from->at;
+  from->at += size;
+  return true;
+}
+
+/* ---- host calls whose arguments and results stay in the memory: shim_flat.c --------------------------------- */
+
+HIDDEN bool cxf_is_place(const val_t *arguments, size_t count);
+HIDDEN bool cxf_take(cx_slot_t *slot, const cx_component_import_t *import, const val_t *arguments, size_t count,
+                     uint64_t *bytes);
+HIDDEN int cxf_place(cx_slot_t *slot, const val_t *arguments, val_t *results, size_t nresults);
+HIDDEN void cxf_reply(cx_slot_t *slot, const char *how, int64_t number, const wasm_byte_vec_t *data, packed_t info);
 
 #endif
