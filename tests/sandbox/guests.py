@@ -28,6 +28,7 @@ from caxton.sandbox.engine import Settings
 from caxton.sandbox.facts import Facts
 from caxton.sandbox.limits import GuestLimits
 from caxton.sandbox.module import Module, load
+from caxton.sandbox.warmth import Allowance
 
 T = TypeVar("T")
 Given: TypeAlias = Source | bytearray | memoryview
@@ -298,7 +299,7 @@ class _Here(Compilation):
     """Compiles in this process, which is quicker and, for what a test wrote itself, safe enough."""
 
     def run(self) -> tuple[Facts, bytes]:
-        return compile_here(self._data, self._settings, self._warm_fuel)
+        return compile_here(self._data, self._settings, self._allowance)
 
 
 def warmed(text: str | bytes, fuel: int = 10**10) -> Module:
@@ -306,9 +307,9 @@ def warmed(text: str | bytes, fuel: int = 10**10) -> Module:
     data = text.encode() if isinstance(text, str) else text
 
     def here(data: bytes, settings: Settings) -> Compilation:
-        return _Here(data, settings, warm_fuel=fuel)
+        return _Here(data, settings, allowance=Allowance(fuel))
 
-    made = load(data, ModuleCache(), compilation=here, warm_fuel=fuel)
+    made = load(data, ModuleCache(), compilation=here, allowance=Allowance(fuel))
     assert isinstance(made, Module)
     return made
 

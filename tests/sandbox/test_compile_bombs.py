@@ -21,6 +21,7 @@ from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings, default_settings
 from caxton.sandbox.module import load
+from caxton.sandbox.warmth import Allowance
 from tests.sandbox.guests import MIB, Box, agent, guest_limits, leb, number, section, sized
 
 
@@ -176,8 +177,10 @@ class Counting:
         self.made: list[Compilation] = []
         self._begun = threading.Event()
 
-    def __call__(self, data: bytes, settings: Settings, *, warm_fuel: int, turn: threading.Semaphore) -> Compilation:
-        self.made.append(Compilation(data, settings, warm_fuel=warm_fuel, turn=turn))
+    def __call__(
+        self, data: bytes, settings: Settings, *, allowance: Allowance | None, turn: threading.Semaphore
+    ) -> Compilation:
+        self.made.append(Compilation(data, settings, allowance=allowance, turn=turn))
         self._begun.set()
         return self.made[-1]
 

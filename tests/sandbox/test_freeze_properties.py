@@ -19,7 +19,7 @@ from caxton.sandbox.freeze.state import capture
 from caxton.sandbox.freeze.thaw import thaw
 from caxton.sandbox.freeze.warm import Probe, initialise, warm_up
 from caxton.sandbox.module import Module
-from caxton.sandbox.warmth import WARM, Warmth
+from caxton.sandbox.warmth import WARM, Allowance, Warmth
 from tests.sandbox.guests import BUMP, agent, guest_limits
 
 PAGES = 3
@@ -129,7 +129,7 @@ def module_of(text: str, *, warm: bool) -> Module:
     """A module that is kept nowhere."""
     chosen = engine.default_settings()
     used = engine.shared_engine(chosen)
-    facts, code = compile_here(text.encode(), chosen, 10**9 if warm else 0)
+    facts, code = compile_here(text.encode(), chosen, Allowance(10**9) if warm else None)
     return Module(facts, module_room._deserialize(used, code), used)
 
 

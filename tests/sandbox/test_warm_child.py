@@ -12,7 +12,7 @@ from caxton.sandbox import compilation
 from caxton.sandbox.compilation import Compilation, Description
 from caxton.sandbox.engine import default_settings
 from caxton.sandbox.freeze.image import MAX_MEMORY_BYTES
-from caxton.sandbox.warmth import TOO_COSTLY
+from caxton.sandbox.warmth import TOO_COSTLY, Allowance
 from tests.sandbox.guests import BUMP, Box, agent, number, warmed
 
 ENDLESS = agent(
@@ -23,7 +23,7 @@ ENDLESS = agent(
 def test_a_child_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is ended, and another one compiles the module as it is."""
     monkeypatch.setattr(compilation, "AHEAD_SECONDS", 0.01)
-    facts, code = Compilation(ENDLESS.encode(), default_settings(), warm_fuel=10**10).run()
+    facts, code = Compilation(ENDLESS.encode(), default_settings(), allowance=Allowance()).run()
     assert facts.warmth == TOO_COSTLY
     assert facts.sha256
     assert code
@@ -32,13 +32,13 @@ def test_a_child_that_does_not_come_back(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_inspecting_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Says so."""
     monkeypatch.setattr(compilation, "AHEAD_SECONDS", 0.01)
-    found = Description(ENDLESS.encode(), default_settings(), warm_fuel=10**10).run()
+    found = Description(ENDLESS.encode(), default_settings(), allowance=Allowance()).run()
     assert found["facts"]["warmth"]["reason"] == TOO_COSTLY.reason
 
 
 def test_stopping_is_final(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who gives up while the initialisation runs gets no second child."""
-    compilation = Compilation(ENDLESS.encode(), default_settings(), warm_fuel=10**10)
+    compilation = Compilation(ENDLESS.encode(), default_settings(), allowance=Allowance())
     started = threading.Event()
     real = compilation._started
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import caxton
-from caxton.sandbox.warmth import WARM, Warmth
+from caxton.sandbox.cache import ModuleCache
+from caxton.sandbox.compiler import read_facts, to_binary
+from caxton.sandbox.freeze.warm import warm_up
+from caxton.sandbox.module import load
+from caxton.sandbox.warmth import COLD, WARM, Allowance, Warmth
 from caxton.testing import ManualClock
 from tests.sandbox.guests import BUMP, MIB, Box, agent, i64, imports, number, warmed
 
@@ -81,6 +87,47 @@ def test_more_fuel_later(box: Box) -> None:
     text = SPINS.replace("200000", "200001")
     assert box.refused(text, caxton.Limits(fuel=100_000)).code == "limit.fuel"
     assert box.spawn(text).statistics().fuel < 100
+
+
+ENDLESS = agent(items=BUMP + '(func (export "_initialize") (loop $again (br $again)))')
+
+
+def test_the_time_of_a_trial_is_the_agents() -> None:
+    """Its deadline, so that it does not wait longer to hear that it does not start; between a second and ten."""
+    assert Allowance.within(10**7, 3.0) == Allowance(10**7, 3.0)
+    assert Allowance.within(10**11, 0.1) == Allowance(10**10, 1.0)
+    assert Allowance.within(10**11, 30.0) == Allowance(10**10, 10.0)
+    data = to_binary(ENDLESS.encode())
+    found = warm_up(data, read_facts(data), frozenset(), Allowance(seconds=0.01)).warmth
+    assert (found.reason, found.tried, found.tried_seconds) == ("it ends with limit.deadline", 0, 0.01)
+
+
+def test_more_time_later(tmp_path: Path) -> None:
+    """A module that had too little when it was first loaded is tried again for an agent that has more."""
+    cache = ModuleCache(tmp_path)
+    text = SPINS.replace("200000", "3000000").encode()
+    seen = []
+    for allowance in (
+        Allowance(seconds=1e-9),
+        Allowance(seconds=1e-9),
+        Allowance(seconds=1e9),
+        Allowance(seconds=1e-9),
+    ):
+        seen.append(load(text, cache, allowance=allowance).facts.warmth.state)
+    assert seen == [COLD, COLD, WARM, WARM]
+
+
+def test_what_is_worth_another_trial() -> None:
+    """More of what there was too little of, and nothing else."""
+    for found, worth in {
+        Warmth(COLD, "", tried=5): (True, False),
+        Warmth(COLD, "", tried_seconds=5.0): (False, True),
+        Warmth(COLD, "it calls caxton.log"): (False, False),
+        Warmth(WARM): (False, False),
+    }.items():
+        assert worth == (found.is_worth(Allowance(6, 5.0)), found.is_worth(Allowance(5, 6.0)))
+        assert not found.is_worth(Allowance(5, 5.0))
+        assert not found.is_worth(None)
 
 
 def test_fewer_host_calls_than_it_makes(box: Box) -> None:

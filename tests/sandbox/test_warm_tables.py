@@ -6,6 +6,7 @@ import pytest
 
 from caxton.sandbox.compiler import read_facts, to_binary
 from caxton.sandbox.freeze.warm import warm_up
+from caxton.sandbox.warmth import Allowance
 from tests.sandbox.guests import BUMP, Box, agent, i64, number, warmed
 
 # Functions that answer a number each, and a handler that calls the one at the message's first byte.
@@ -173,10 +174,12 @@ def test_segments_are_looked_at_with_fuel_of_their_own() -> None:
     data = to_binary(text.encode())
     facts = read_facts(data)
     whole = warm_up(data, facts, frozenset())
-    least = warm_up(data, facts, frozenset(), whole.warmth.fuel)
+    least = warm_up(data, facts, frozenset(), Allowance(whole.warmth.fuel))
     assert least.warmth.state == "warm"
     assert least.binary == whole.binary
-    assert warm_up(data, facts, frozenset(), whole.warmth.fuel - 1).warmth.reason == "it ends with limit.fuel"
+    assert (
+        warm_up(data, facts, frozenset(), Allowance(whole.warmth.fuel - 1)).warmth.reason == "it ends with limit.fuel"
+    )
 
 
 def test_a_table_with_an_initial_value(box: Box) -> None:

@@ -20,7 +20,7 @@ from caxton.sandbox.engine import Settings
 from caxton.sandbox.facts import Facts
 from caxton.sandbox.files import read_module
 from caxton.sandbox.module import CAXTON_ALLOC, MALLOC, WINDOW, allocator, check_exports, check_imports
-from caxton.sandbox.warmth import Warmth
+from caxton.sandbox.warmth import Allowance, Warmth
 
 ALLOCATORS: Final = {CAXTON_ALLOC: "caxton_alloc", MALLOC: "malloc", WINDOW: "window"}
 """Where messages are placed: by the guest's own exports, by C's, or in pages that the host adds to the memory."""
@@ -81,7 +81,7 @@ async def inspect_module(path: str | os.PathLike[str], limits: Limits | None = N
     try:
         size = MAX_DUMP if is_dump(path) else int(limits.module_size)
         data = await asyncio.to_thread(read_module, path, size, stopped=stopped.is_set)
-        description = Description(data, Settings(), warm_fuel=limits.fuel)
+        description = Description(data, Settings(), allowance=Allowance.within(limits.fuel, float(limits.deadline)))
         found = await asyncio.to_thread(description.run)
     finally:
         stopped.set()

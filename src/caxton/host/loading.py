@@ -22,6 +22,7 @@ from caxton.sandbox.engine import FEATURES, Settings, default_settings
 from caxton.sandbox.files import check_size, read_module
 from caxton.sandbox.limits import GuestLimits
 from caxton.sandbox.module import AnyModule, load
+from caxton.sandbox.warmth import Allowance
 from caxton.text import safe_name
 
 Source: TypeAlias = str | bytes | os.PathLike[str]
@@ -107,7 +108,7 @@ class Loader:
         key = self._key(source, features, limits)
         if warm:
             found = self._kept.get((True, *key))
-            if found is None or found.facts.warmth.wants_more_than(limits.fuel):
+            if found is None or found.facts.warmth.is_worth(_allowance(limits)):
                 return None
             if self._is_fair(found, limits):
                 return found
@@ -164,7 +165,7 @@ class Loader:
         plain = self._key(source, features, limits)
         key: _Key = (warm, *plain) if watched == UNWATCHED else (warm, *plain, watched)
         found = self._kept.get(key) if warm or watched != UNWATCHED else self._kept_cold(plain)
-        if found is not None and not (warm and found.facts.warmth.wants_more_than(limits.fuel)):
+        if found is not None and not (warm and found.facts.warmth.is_worth(_allowance(limits))):
             return found
         task = self._loading.get(key)
         if task is None:
@@ -244,9 +245,9 @@ class Loader:
         settings = replace(
             default_settings(features, int(limits.memory)), profiled=watched.profiled, dumpable=watched.dumpable
         )
-        warm_fuel = limits.fuel if key[0] else 0
-        compilation = functools.partial(self._compilation, key, warm_fuel)
-        module = load(data, self._cache, settings=settings, compilation=compilation, warm_fuel=warm_fuel)
+        allowance = _allowance(limits) if key[0] else None
+        compilation = functools.partial(self._compilation, key, allowance)
+        module = load(data, self._cache, settings=settings, compilation=compilation, allowance=allowance)
         path = path_of(source)
         if path is not None and not module.facts.has_lines:
             reading = functools.partial(self._line_reading, key, settings)
@@ -266,8 +267,8 @@ class Loader:
             self._told.add((*module, why))
         tell(why)
 
-    def _compilation(self, key: _Key, warm_fuel: int, data: bytes, settings: Settings) -> Compilation:
-        return self._watched(key, Compilation(data, settings, warm_fuel=warm_fuel, turn=self._compiling))
+    def _compilation(self, key: _Key, allowance: Allowance | None, data: bytes, settings: Settings) -> Compilation:
+        return self._watched(key, Compilation(data, settings, allowance=allowance, turn=self._compiling))
 
     def _line_reading(self, key: _Key, settings: Settings, data: bytes, companion: bytes) -> LineReading:
         return self._watched(key, LineReading(data, companion, settings, turn=self._compiling))
@@ -293,6 +294,10 @@ class Loader:
         self._pool.shutdown(wait=True)
         self._kept.clear()
         self._last = None
+
+
+def _allowance(limits: Limits) -> Allowance:
+    return Allowance.within(limits.fuel, float(limits.deadline))
 
 
 def _weight(module: AnyModule) -> int:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from caxton.errors import LimitError, ModuleError
 from caxton.sandbox.engine import Settings
 from caxton.sandbox.facts import Facts
-from caxton.sandbox.warmth import TOO_COSTLY
+from caxton.sandbox.warmth import TOO_COSTLY, Allowance
 
 COMPILE_SECONDS: Final = 120.0
 COMPILE_BYTES: Final = 4 << 30
@@ -60,7 +60,7 @@ class _Child:
         data: bytes,
         settings: Settings,
         *,
-        warm_fuel: int = 0,
+        allowance: Allowance | None = None,
         seconds: float = COMPILE_SECONDS,
         memory: int = COMPILE_BYTES,
         turn: threading.Semaphore | None = None,
@@ -68,7 +68,7 @@ class _Child:
         self._turn = turn or threading.Semaphore()
         self._data = data
         self._settings = settings
-        self._warm_fuel = warm_fuel
+        self._allowance = allowance
         self._ahead = False  # the child has begun to run the module's initialisation
         self._failed_ahead = False
         self._seconds = seconds
@@ -93,7 +93,7 @@ class _Child:
         try:
             answer = self._run_child()
             if answer is None and self._ahead and not self._stopped.is_set():
-                self._warm_fuel, self._failed_ahead = 0, True
+                self._allowance, self._failed_ahead = None, True
                 answer = self._run_child()
         finally:
             self._turn.release()
@@ -148,7 +148,7 @@ class _Child:
             "length": len(self._data),
             "features": sorted(self._settings.features),
             "reservation": self._settings.reservation,
-            "warm_fuel": self._warm_fuel,
+            "allowance": None if self._allowance is None else [self._allowance.fuel, self._allowance.seconds],
             "profiled": self._settings.profiled,
             "dumpable": self._settings.dumpable,
             "memory": self._memory,

@@ -25,7 +25,7 @@ from caxton.sandbox.facts import Facts
 from caxton.sandbox.lines import Lines, pack_lines
 from caxton.sandbox.names import with_hidden_names
 from caxton.sandbox.native import ffi, take_bytes, take_error, wasmtime
-from caxton.sandbox.warmth import NOTHING
+from caxton.sandbox.warmth import NOTHING, Allowance
 
 _MAX_NAME: Final = 2048
 _MAX_REQUEST: Final = 64 << 20
@@ -115,10 +115,10 @@ def _memory(what: Any) -> tuple[int, int | None, bool, bool] | None:
     return (what.minimum, what.maximum, what.memory64, what.shared)
 
 
-def compile_here(data: bytes, settings: engine.Settings, warm_fuel: int = 0) -> tuple[Facts, bytes]:
+def compile_here(data: bytes, settings: engine.Settings, allowance: Allowance | None = None) -> tuple[Facts, bytes]:
     """Compiles in this process, without limits: facts, and what ``wasmtime_module_deserialize`` takes.
 
-    ``warm_fuel``: what its initialisation may use, which is then run, and its outcome compiled; 0: it is not.
+    ``allowance``: what its initialisation may use, which is then run, and its outcome compiled; None: it is not.
 
     Raises:
         ModuleError: ``module.invalid``; ``module.too-complex``, the compiler does not take it.
@@ -134,8 +134,8 @@ def compile_here(data: bytes, settings: engine.Settings, warm_fuel: int = 0) -> 
         raise invalid(data, why, settings.features)
     lines = pack_lines(data)
     facts = replace(read_facts(data), lines=lines, has_lines=Lines(lines).has_places)
-    if warm_fuel:
-        facts, data = warmed(data, facts, settings.features, warm_fuel)
+    if allowance is not None:
+        facts, data = warmed(data, facts, settings.features, allowance)
     elif settings.dumpable:
         from caxton.sandbox.dumpable import make_dumpable  # which plain modules do not need
 
@@ -154,7 +154,7 @@ def compile_here(data: bytes, settings: engine.Settings, warm_fuel: int = 0) -> 
     return facts, take_bytes(vector)
 
 
-def warmed(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> tuple[Facts, bytes]:
+def warmed(data: bytes, facts: Facts, features: frozenset[str], allowance: Allowance) -> tuple[Facts, bytes]:
     """A valid module with its initialisation done, where it has one, and where that may be run ahead."""
     if not facts.has_initialisation:
         return facts, data
@@ -162,7 +162,7 @@ def warmed(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> tu
 
     _announce(ahead=True)
     try:
-        attempt = warm_up(data, facts, features, fuel)
+        attempt = warm_up(data, facts, features, allowance)
     finally:
         _announce(ahead=False)
     return replace(facts, warmth=attempt.warmth), attempt.binary
@@ -206,18 +206,18 @@ def _end_with_parent(stream: BinaryIO) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _compile(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
-    facts, code = compile_here(data, settings, warm_fuel)
+def _compile(data: bytes, settings: engine.Settings, allowance: Allowance | None) -> tuple[bytes, bytes]:
+    facts, code = compile_here(data, settings, allowance)
     return facts.as_json(), code
 
 
-def _describe(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
+def _describe(data: bytes, settings: engine.Settings, allowance: Allowance | None) -> tuple[bytes, bytes]:
     from caxton.sandbox.description import describe
 
-    return json.dumps(describe(data, settings.features, warm_fuel)).encode(), b""
+    return json.dumps(describe(data, settings.features, allowance)).encode(), b""
 
 
-def _read_lines(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
+def _read_lines(data: bytes, settings: engine.Settings, allowance: Allowance | None) -> tuple[bytes, bytes]:
     from caxton.sandbox.lines import pack_companion
 
     module, companion = _unframed(data, 2)
@@ -227,7 +227,7 @@ def _read_lines(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple
     return json.dumps({"why": why}).encode(), lines.encode()
 
 
-def _read_places(data: bytes, settings: engine.Settings, warm_fuel: int) -> tuple[bytes, bytes]:
+def _read_places(data: bytes, settings: engine.Settings, allowance: Allowance | None) -> tuple[bytes, bytes]:
     from caxton.sandbox.coredump_reader import places
 
     frames, module, companion = _unframed(data, 3)
@@ -264,8 +264,9 @@ def main() -> None:
     settings = engine.Settings(
         frozenset(request["features"]), request["reservation"], request["profiled"], request["dumpable"]
     )
+    allowance = Allowance(*request["allowance"]) if request["allowance"] else None
     try:
-        facts, code = _TASKS[request["task"]](data, settings, request["warm_fuel"])
+        facts, code = _TASKS[request["task"]](data, settings, allowance)
         header = {"facts": len(facts), "code": len(code)}
         parts = [json.dumps(header).encode() + b"\n", facts, code]
     except CaxtonError as error:

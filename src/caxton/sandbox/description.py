@@ -12,16 +12,17 @@ from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.binary_types import ExternType, FuncType, GlobalType, MemoryType, TableType, TagType, signature
 from caxton.sandbox.component_compiler import component_facts
 from caxton.sandbox.coredump_reader import read_core_dump
+from caxton.sandbox.warmth import Allowance
 from caxton.text import NAME_LIMIT, cut
 
 MOST_ITEMS: Final = 10_000
 """Imports, exports and custom sections that are listed, of each; a module may have ten times as many."""
 
 
-def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[str, Any]:
+def describe(data: bytes, features: frozenset[str], allowance: Allowance | None = None) -> dict[str, Any]:
     """Describes a core module or a component; binary or text.
 
-    ``warm_fuel``: what its initialisation may use, which is run to say whether it can be run ahead; 0: it is not.
+    ``allowance``: what its initialisation may use, which is run to say whether it can be run ahead; None: it is not.
     ``error`` says why the module is not valid with ``features``; ``facts`` are what the load checks need (compiler.py),
     None of a component that is not valid. Names are cut to 256 bytes and otherwise as the module has them: escape them
     before they are shown.
@@ -39,8 +40,8 @@ def describe(data: bytes, features: frozenset[str], warm_fuel: int = 0) -> dict[
         return {"format": "binary" if binary is data else "text", **_component(binary, info, features)}
     why = _validity(binary, features)
     facts = compiler.read_facts(binary)
-    if why is None and warm_fuel:
-        facts, _ = compiler.warmed(binary, facts, features, warm_fuel)
+    if why is None and allowance is not None:
+        facts, _ = compiler.warmed(binary, facts, features, allowance)
     return {
         "format": "binary" if binary is data else "text",
         "kind": info.kind.value,

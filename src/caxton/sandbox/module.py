@@ -22,6 +22,7 @@ from caxton.sandbox.limits import CALL_COST, PROGRAMS, SLICE, GuestLimits
 from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import WASMTIME_VERSION, ffi, shim, take_error, wasmtime
 from caxton.sandbox.signature import function
+from caxton.sandbox.warmth import Allowance
 from caxton.text import safe_name
 
 _I32: Final = "i32"
@@ -313,11 +314,11 @@ def load(
     *,
     settings: engine.Settings | None = None,
     compilation: Callable[[bytes, engine.Settings], Compilation] | None = None,
-    warm_fuel: int = 0,
+    allowance: Allowance | None = None,
 ) -> AnyModule:
     """The module or component in ``data`` (binary or text), compiled or from the cache. Not for the event loop.
 
-    ``warm_fuel``: what its initialisation may use when it is run ahead; 0: it is left to each instance. A
+    ``allowance``: what its initialisation may use when it is run ahead; None: it is left to each instance. A
     ``compilation`` of the caller's has to know it as well.
 
     Raises:
@@ -326,15 +327,15 @@ def load(
     """
     settings = settings or engine.default_settings()
     used = engine.shared_engine(settings)
-    name = entry_name(data, settings, bool(warm_fuel))
-    found = _from_cache(cache, name, used, warm_fuel)
-    if found is None and not warm_fuel:  # it may have been left as it is when it was to be warm
-        other = _from_cache(cache, entry_name(data, settings, warm=True), used, 0)
+    name = entry_name(data, settings, allowance is not None)
+    found = _from_cache(cache, name, used, allowance)
+    if found is None and allowance is None:  # it may have been left as it is when it was to be warm
+        other = _from_cache(cache, entry_name(data, settings, warm=True), used, None)
         found = other if other is not None and not other.facts.warmth.is_warm else None
     if found is not None:
         return found
     facts, code = (
-        compilation(data, settings) if compilation else Compilation(data, settings, warm_fuel=warm_fuel)
+        compilation(data, settings) if compilation else Compilation(data, settings, allowance=allowance)
     ).run()
     checks: Any = component if facts.places is not None else sys.modules[__name__]
     checks.check_imports(facts)
@@ -348,7 +349,7 @@ def load(
     return module
 
 
-def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, warm_fuel: int) -> AnyModule | None:
+def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, allowance: Allowance | None) -> AnyModule | None:
     entry = cache.get(name)
     if entry is None:
         return None
@@ -362,7 +363,7 @@ def _from_cache(cache: ModuleCache, name: str, used: engine.Engine, warm_fuel: i
     if module is None:  # another CPU's, say
         cache.remove(name)
         return None
-    return None if module.facts.warmth.wants_more_than(warm_fuel) else module
+    return None if module.facts.warmth.is_worth(allowance) else module
 
 
 def _made(facts: Facts, used: engine.Engine, code: bytes | memoryview) -> AnyModule | None:

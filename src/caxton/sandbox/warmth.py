@@ -12,6 +12,25 @@ COLD: Final = "cold"
 MOST_FUEL: Final = 10_000_000_000
 """What an initialisation that is run ahead may use: a turn's by default; a smaller limit of the agent's goes before."""
 
+MOST_SECONDS: Final = 10.0
+"""What it may take. The agent's deadline goes before where that is less, but for the least:"""
+
+LEAST_SECONDS: Final = 1.0
+"""Run ahead it is slower than later, as it has been compiled in haste, and the machine may be busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an initialisation may use when it is run ahead."""
+
+    fuel: int = MOST_FUEL
+    seconds: float = MOST_SECONDS
+
+    @classmethod
+    def within(cls, fuel: int, deadline: float) -> Allowance:
+        """That of an agent with these limits."""
+        return cls(min(fuel, MOST_FUEL), min(max(deadline, LEAST_SECONDS), MOST_SECONDS))
+
 
 @dataclass(frozen=True, slots=True)
 class Warmth:
@@ -27,6 +46,7 @@ class Warmth:
         time, random: whether it asked for the time of day, and for random numbers: what it made of them, all instances
             share.
         tried: of a cold one that ran out of fuel, how much it was given; else 0.
+        tried_seconds: the same of one that ran out of time.
         shift: by how many bytes the running module's code lies further behind than the original's.
         size: the bytes of memory that its image holds.
     """
@@ -41,6 +61,7 @@ class Warmth:
     time: bool = False
     random: bool = False
     tried: int = 0
+    tried_seconds: float = 0.0
     shift: int = 0
     size: int = 0
 
@@ -49,9 +70,11 @@ class Warmth:
         """Whether instances begin behind the initialisation."""
         return self.state == WARM
 
-    def wants_more_than(self, fuel: int) -> bool:
-        """Whether it is cold for want of fuel, and might not be with more than it was given."""
-        return bool(self.tried) and self.tried < min(fuel, MOST_FUEL)
+    def is_worth(self, allowance: Allowance | None) -> bool:
+        """Whether it is cold for want of fuel or of time, and might not be with this, which is more than it had."""
+        return allowance is not None and (
+            0 < self.tried < allowance.fuel or 0.0 < self.tried_seconds < allowance.seconds
+        )
 
     def suits(self, memory: int, table: int, fuel: int, host_calls: int) -> bool:
         """Whether an instance under these limits, had it run its initialisation itself, would have come as far."""

@@ -28,10 +28,9 @@ from caxton.sandbox.freeze.thaw import Thawed, thaw
 from caxton.sandbox.limits import GuestLimits
 from caxton.sandbox.lines import Lines
 from caxton.sandbox.native import ffi, take_error, wasmtime
-from caxton.sandbox.warmth import COLD, MOST_FUEL, NOTHING, WARM, Warmth
+from caxton.sandbox.warmth import COLD, NOTHING, WARM, Allowance, Warmth
 
-SECONDS: Final = 10.0
-"""The deadline of an initialisation that is run ahead."""
+DEFAULT: Final = Allowance()
 
 MEMORY: Final = 1 << 30
 """What its memory may grow to."""
@@ -72,15 +71,16 @@ class Attempt:
     binary: bytes
 
 
-def warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int = MOST_FUEL) -> Attempt:
-    """Runs the initialisation of a valid module. ``fuel``: what it may use; never more than ``MOST_FUEL``."""
+def warm_up(data: bytes, facts: Facts, features: frozenset[str], allowance: Allowance = DEFAULT) -> Attempt:
+    """Runs the initialisation of a valid module."""
     if not facts.has_initialisation:
         return Attempt(NOTHING, data)
-    fuel = min(fuel, MOST_FUEL)
     try:
-        warmth, thawed = _warm_up(data, facts, features, fuel)
+        warmth, thawed = _warm_up(data, facts, features, allowance)
     except Cold as cold:
-        return Attempt(Warmth(COLD, cold.reason, tried=fuel if cold.out_of_fuel else 0), data)
+        tried = allowance.fuel if cold.code == "limit.fuel" else 0
+        seconds = allowance.seconds if cold.code == "limit.deadline" else 0.0
+        return Attempt(Warmth(COLD, cold.reason, tried=tried, tried_seconds=seconds), data)
     except Unfreezable as error:
         return Attempt(Warmth(COLD, f"the module {error}"), data)
     except (ImageError, MalformedBinary) as error:
@@ -94,15 +94,15 @@ def warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int = MOS
 
 
 class Cold(Exception):
-    """The initialisation is not to be run ahead."""
+    """The initialisation is not to be run ahead. ``code``: that of the error it ended with, if it did."""
 
-    def __init__(self, reason: str, *, out_of_fuel: bool = False) -> None:
+    def __init__(self, reason: str, code: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
-        self.out_of_fuel = out_of_fuel
+        self.code = code
 
 
-def _warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> tuple[Warmth, Thawed]:
+def _warm_up(data: bytes, facts: Facts, features: frozenset[str], allowance: Allowance) -> tuple[Warmth, Thawed]:
     module.check_imports(facts)
     module.check_exports(facts)
     window = module.allocator(facts) == module.WINDOW
@@ -110,8 +110,8 @@ def _warm_up(data: bytes, facts: Facts, features: frozenset[str], fuel: int) -> 
     if window and may_see_memory_size(layout):
         raise Cold("it has no allocator, and looks at the size of its memory, which the host's window is part of")
     instrumented, names = with_state_exports(layout)
-    with Probe(instrumented, facts, features, fuel) as guest:
-        seen = initialise(guest)
+    with Probe(instrumented, facts, features, allowance.fuel) as guest:
+        seen = initialise(guest, allowance.seconds)
         _, used, calls, size, _ = guest.figures()
         if size > MAX_MEMORY_BYTES:
             raise Cold(f"it leaves {size >> 20} MiB of memory, more than {MAX_MEMORY_BYTES >> 20}")
@@ -179,14 +179,14 @@ class Probe:
         wasmtime.wasm_engine_delete(self._engine.pointer)
 
 
-def initialise(guest: CoreGuest) -> Seen:
-    """Runs turn 0 of an instance; answers what it looked at.
+def initialise(guest: CoreGuest, seconds: float = DEFAULT.seconds) -> Seen:
+    """Runs turn 0 of an instance, for so long at most; answers what it looked at.
 
     Raises:
         Cold: it asks for something else, or does not end well.
     """
     seen = Seen()
-    status = guest.start(time.monotonic_ns() + int(SECONDS * 1e9))
+    status = guest.start(time.monotonic_ns() + int(seconds * 1e9))
     while status in (CALL, YIELD):
         if status == CALL:
             row = IMPORTS[guest.pending_call]
@@ -198,7 +198,7 @@ def initialise(guest: CoreGuest) -> Seen:
     if status != DONE:
         error = guest.fault()
         code = error.code if isinstance(error, CaxtonError) else "agent.refused-start"
-        raise Cold(f"it ends with {code}", out_of_fuel=code == "limit.fuel")
+        raise Cold(f"it ends with {code}", code)
     return seen
 
 
