@@ -51,7 +51,7 @@ def test_what_was_built_is_measured() -> None:
     assert measure("agents.spawn") == {f"spawn-{name}" for name in (*names, "c-cold")}
     assert measure("agents.turn") == {f"turn-{name}" for name in names}
     assert measure("agents.large") == {f"large{kind}-{name}" for kind in ("", "-bytes") for name in names}
-    assert measure("agents.idle_c") == {"memory-c", "memory-c-tables"}
+    assert measure("agents.idle_c") == {"memory-c", "memory-c-own", "memory-c-tables"}
     assert measure("agents.idle_go") == set()
 
 

@@ -36,10 +36,11 @@ def test_suspended_agents_take_no_thread() -> None:
 
 @pytest.mark.parametrize("part", ["window", "allocator", "plain", "tasks"])
 def test_memory_is_weighed_for_each_kind_of_unit(part: str) -> None:
-    """Each kind has its resident memory and, beside it, its page tables."""
+    """Each kind has its resident memory, and beside it what of that is not shared, and its page tables."""
     found = measure(f"memory.{part}")
-    assert len(found) == 2
-    assert any(name.endswith("-tables") for name in found)
+    assert len(found) == 3
+    for ending in ("-own", "-tables"):
+        assert any(name.endswith(ending) for name in found)
 
 
 def test_latency_is_probed_idle_beside_guests_and_beside_threads() -> None:

@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Final
 
-from caxton_agent import machine, output
+from caxton_agent import lasting, machine, output
 from caxton_agent.entry import Agent
 
 ALWAYS: Final = (
@@ -39,5 +39,7 @@ def prepare(module: str, late: Iterable[str]) -> None:
     output.keep_sources()
     machine.end_imports()
     # What is there now is never collected, so that no collection writes to it: instances share these pages.
+    lasting.rehearse()
+    lasting.mark()
     gc.collect()
     gc.freeze()

@@ -37,6 +37,11 @@ def resident() -> int:
     return _status("VmRSS")
 
 
+def own() -> int:
+    """KiB of RSS that are no file's: an image that many processes or instances have mapped is left out."""
+    return _status("RssAnon")
+
+
 def page_tables() -> int:
     """KiB of this process's page tables, which are in no RSS."""
     return _status("VmPTE")
@@ -57,10 +62,11 @@ async def weigh(
 ) -> None:
     """KiB for each of ``count`` units; those that come before pay for what all share, and are not counted."""
     units = [await start(number) for number in range(-20, 0)]
-    before, tables = resident(), page_tables()
+    before, anonymous, tables = resident(), own(), page_tables()
     for number in range(count):
         units.append(await start(number))
     result.add(name, title, "KiB", [(resident() - before) / count], subject)
+    result.add(f"{name}-own", f"{title}: shared pages not counted", "KiB", [(own() - anonymous) / count], subject)
     result.add(f"{name}-tables", f"{title}: page tables", "KiB", [(page_tables() - tables) / count], subject)
 
 

@@ -16,6 +16,7 @@ from caxton.toolchain.files import find, read_output
 from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.merging.component import merged
+from caxton.toolchain.merging.immortal import with_immortals
 from caxton.toolchain.places import wit_file
 
 COMPONENTIZE: Final = "0.25.1"
@@ -81,7 +82,7 @@ class Python(Language):
             task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
         except ToolchainError as error:
             raise _explained(error) from None
-        task.output.write_bytes(merged(read_output(task.output, "componentize-py")))
+        task.output.write_bytes(merged(with_immortals(read_output(task.output, "componentize-py"))))
 
 
 def _explained(error: ToolchainError) -> ToolchainError:
