@@ -24,6 +24,7 @@ SPIN: Final = "(loop (br 0))"
 STRINGS: Final = "(i32.store (i32.const 64) (i32.const 0x72656570)) (i32.store (i32.const 68) (i32.const 0x7d7b))"
 """``peer`` and ``{}``."""
 
+NEIGHBOU: Final = int.from_bytes(b"neighbou", "little")  # and an r
 ASK: Final = "(i32.const 64) (i32.const 4) (i32.const 0) (i32.const 64) (i32.const 4) (i64.const 60000)"
 SLEEP: Final = "(call $sleep-ms (i64.const 60000) (i32.const 256))"
 
@@ -201,6 +202,63 @@ def test_its_deadline_where_it_only_waits(run: Run, text: str) -> None:
             await s.begun(ref, "sleep")
             await s.lab.clock.elapse(s.lab.host, 0.2)
             await ends_with("limit.deadline", asked)
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["stop", "cancel", "deadline"])
+def test_a_turn_that_is_ended_has_no_effects(run: Run, how: str) -> None:
+    """What it had queued and what it had put into its state is dropped, as after a trap."""
+    text = agent(
+        f"""(i64.store (i32.const 64) (i64.const {NEIGHBOU})) (i32.store8 (i32.const 72) (i32.const 114))
+        (call $tell (i32.const 64) (i32.const 9) (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 256))
+        (call $state-put (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 64) (i32.const 4) (i32.const 256))
+        (if (i32.eq (i32.load offset=128 (local.get $m)) (i32.const 1)) (then (loop {SLEEP} (br 0))))
+        (call $answer (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))""",
+        uses=("tell", "state-put", "sleep-ms"),
+    )
+
+    async def main() -> None:
+        async with stage() as s:
+            limits = caxton.Limits(deadline=0.2 if how == "deadline" else 30.0, host_calls=10**9)
+            ref = await s.lab.driver("agent", text, limits=limits)
+            asking = Asking(s.lab.host, "agent", b"x", timeout=600.0, content_type="", parts=False)
+            await s.begun(ref, "sleep")
+            before = s.neighbour.statistics().turns
+            if how == "deadline":
+                await s.lab.clock.elapse(s.lab.host, 0.2)
+                await eventually(lambda: ref.statistics().restarts == 1)
+            if how == "cancel":
+                asking.withdraw()
+            if how == "stop":
+                await ref.stop()
+            await s.lab.settle()
+            assert (ref.statistics().held, s.neighbour.statistics().turns) == (0, before)
+            if how != "stop":  # one that is left alone has them
+                await ref.ask("xx")
+                await s.lab.settle()
+                assert ref.statistics().held > 0
+                assert s.neighbour.statistics().turns == before + 1
+            await ref.stop()
+            await s.nothing_left()
+
+    run(main())
+
+
+@pytest.mark.parametrize("place", ["ask", "wait"])
+def test_a_component_that_waits_for_one_that_is_stopped(run: Run, place: str) -> None:
+    """It is told, and goes on with its turn."""
+
+    async def main() -> None:
+        async with stage() as s:
+            ref = await s.spawn(GUESTS["direct"])
+            asked = asyncio.create_task(ref.ask(message(place)))
+            await s.begun(ref, place)
+            await s.lab.host.agent("peer").stop()
+            assert (await asked).text == "1"
+            assert ref.statistics().restarts == 0
             await ref.stop()
             await s.nothing_left()
 
