@@ -21,6 +21,7 @@ from caxton.host.loading import Watched
 from caxton.host.profiling import Recorder
 from tests.agents.lab import eventually
 from tests.cli.command import caxton as command
+from tests.components.guests import text_agent
 from tests.sandbox.guests import Box, agent, imports, number
 
 LOOP = """(local $i i32)
@@ -49,6 +50,11 @@ def stacks(data: bytes) -> list[tuple[str, ...]]:
             stack = thread["stackTable"]["prefix"][stack]
         found.append(tuple(path))
     return found
+
+
+STARTS = text_agent().replace(
+    "(core module $m", "(core module $s (func $f) (start $f)) (core instance (instantiate $s)) (core module $m"
+)
 
 
 @pytest.fixture
@@ -141,6 +147,13 @@ def test_functions_without_names_have_numbers(box: Box) -> None:
     with pytest.raises(caxton.HostError):
         box.run(recorder.finish())
     assert box.refused(text, debug=caxton.Debug(profile=recorder)).code == "config.invalid"
+
+
+def test_components_are_refused_by_name(tmp_path: Path) -> None:
+    """Also one whose code runs before its memory is there."""
+    (tmp_path / "starts.wat").write_text(STARTS)
+    done = command("run", "starts.wat", "--profile", "out.json", cwd=tmp_path)
+    assert (done.status, done.lines) == (2, ["caxton run: components cannot be profiled"])
 
 
 def test_what_is_kept_is_bounded(box: Box) -> None:

@@ -21,6 +21,7 @@ from caxton.sandbox.native import ffi, shim, take_error, wasmtime
 _TRIAL_FUEL: Final = 100_000_000
 _GROWTH: Final = 64 * engine.MIB
 _ROOM: Final = engine.GIB
+_NEVER: Final = 1 << 62
 _I32: Final = 0
 _SIZE: Final = struct.Struct("<Q")
 Place = tuple[int, int, int]
@@ -85,6 +86,7 @@ def _first_instance(compiler: engine.Engine, component: Any, pages: int) -> tupl
     context = wasmtime.wasmtime_store_context(store)
     wasmtime.wasmtime_store_limiter(store, pages * engine.PAGE + _GROWTH, -1, MOST_INSTANCES, -1, -1)
     take_error(wasmtime.wasmtime_context_set_fuel(context, _TRIAL_FUEL))
+    wasmtime.wasmtime_context_set_epoch_deadline(context, _NEVER)  # code that is profiled looks at it
     instance = ffi.new("wasmtime_component_instance_t *")
     take_error(wasmtime.wasmtime_component_linker_instantiate(linker, context, component, instance))
     return context, _store_number(context)

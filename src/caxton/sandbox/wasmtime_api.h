@@ -91,6 +91,7 @@ wasm_functype_t *wasm_functype_new(wasm_valtype_vec_t *, wasm_valtype_vec_t *);
 void wasm_functype_delete(wasm_functype_t *);
 
 void wasmtime_engine_increment_epoch(wasm_engine_t *);
+void wasmtime_context_set_epoch_deadline(wasmtime_context_t *, uint64_t);
 wasmtime_guestprofiler_t *wasmtime_guestprofiler_new(wasm_engine_t *, const wasm_byte_vec_t *, uint64_t,
                                                      const wasmtime_guestprofiler_modules_t *, size_t);
 wasmtime_error_t *wasmtime_guestprofiler_finish(wasmtime_guestprofiler_t *, wasm_byte_vec_t *);
