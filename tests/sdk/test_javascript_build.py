@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from caxton.errors import HostError
+from caxton.sandbox.component_binary import read_outline
 from caxton.toolchain import ToolchainError, build
 from tests.sdk.components import component, project
 from tests.sdk.projects import MACHINE
@@ -19,6 +20,13 @@ COMPONENT = b"\0asm\x0d\0\x01\0"
 def test_what_caxton_new_makes_is_built_untouched(name: str) -> None:
     """A new project becomes a component."""
     assert component(name).startswith(COMPONENT)
+
+
+def test_its_code_is_one_module() -> None:
+    """The engine, its libraries and the agent; what fills a table waits for their memory, and nothing else takes it."""
+    modules = read_outline(component("javascript")).modules
+    assert [module for module in modules if sum(module.memories)] == [modules[0]]
+    assert 1 == sum(module.imported_memories for module in modules)
 
 
 def test_a_package_of_the_project_is_bundled(tmp_path: Path) -> None:

@@ -152,3 +152,11 @@ def linked(**changes: str) -> str:
     host = _HOST.replace("now-ms", changes.get("NOW", "now-ms"))
     links = _LINKS.replace('$host "now-ms"', f'$host "{changes.get("NOW", "now-ms")}"')
     return f"(component{host}{shared}{text}{app}{_LATE}{links}"
+
+
+def linked_inside() -> str:
+    """The same agent as a component inside a component."""
+    return f"""(component{_HOST}
+  {linked().replace("(component", "(component $inner", 1)}
+  (instance $agent (instantiate $inner (with "caxton:agent/host@0.1.0" (instance $host))))
+  (export "handle-text" (func $agent "handle-text")))"""

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import caxton
 from caxton.sandbox.component_binary import read_outline
 from caxton.toolchain.merging.component import merged
+from caxton.toolchain.merging.inside import merged_inside
 from tests.sandbox.guests import Box
-from tests.toolchain.linked import CALL_SAME, MANY, linked
+from tests.toolchain.linked import CALL_SAME, MANY, linked, linked_inside
 
 
 def binary(**changes: str) -> bytes:
@@ -41,6 +42,17 @@ def test_it_does_the_same() -> None:
             assert box.ask(agent, "Caxton, 1476").payload == b"CAXTON, 1476!"
             assert box.ask(agent, "again").payload == b"AGAIN!"
         assert [line for _, _, line in box.logs] == ["upper:", "upper:"]
+
+
+def test_a_component_inside_a_component() -> None:
+    """Is made one module as well, where it is."""
+    before = bytes(wasmtime.wat2wasm(linked_inside()))
+    after = merged_inside(before)
+    assert merged(before) == before
+    assert [5, 2] == [len(read_outline(component).instances) for component in (before, after)]
+    with Box() as box:
+        assert box.ask(box.spawn(after), "Caxton, 1476").payload == b"CAXTON, 1476!"
+    assert ["upper:"] == [line for _, _, line in box.logs]
 
 
 def test_every_kind_of_instruction_finds_what_it_names() -> None:
@@ -100,6 +112,7 @@ def test_a_shorter_one_stays_as_it_is() -> None:
     """Whatever is cut off is either between two sections, or cannot be read."""
     for size in range(len(LINKED)):
         assert isinstance(merged(LINKED[:size]), bytes)
+        assert isinstance(merged_inside(LINKED[:size]), bytes)
 
 
 def test_it_is_still_refused_what_it_lacks() -> None:

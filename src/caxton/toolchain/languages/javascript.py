@@ -13,9 +13,11 @@ from caxton.config.kinds import FLAG
 from caxton.errors import HostError
 from caxton.text import safe_name
 from caxton.toolchain.errors import failed
+from caxton.toolchain.files import read_output
 from caxton.toolchain.language import Language, Option, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.mappings import line_beginnings
+from caxton.toolchain.merging.inside import merged_inside
 from caxton.toolchain.places import wit_file
 
 ESBUILD: Final = "0.28.2"
@@ -62,6 +64,7 @@ class JavaScript(Language):
         command = [*tools.command, "--wit", "caxton/agent.wit", "--world", "agent", "--sync", "--stub-wasi", *engine]
         command += ["--js", str(task.aside / _BUNDLE), "--module-root", str(task.aside), "--output", str(task.output)]
         task.run(command, "componentize-qjs")
+        task.output.write_bytes(merged_inside(read_output(task.output, "componentize-qjs")))
 
     def _bundle(self, task: Task, tools: Tools) -> None:
         """One file of all that the agent imports, with a map back to the sources in its first line."""
