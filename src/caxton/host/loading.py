@@ -96,7 +96,7 @@ class Loader:
     def known(self, source: Source, features: frozenset[str], limits: Limits, warm: bool = True) -> AnyModule | None:
         """The module, if it has been loaded before."""
         last = self._last
-        if last is not None and source is last[0] and limits is last[1] and features is last[2] and warm is last[3]:
+        if last is not None and source is last[0] and limits is last[1] and features == last[2] and warm is last[3]:
             return last[4]
         found = self._known(source, features, limits, warm)
         # Bytes and text stay what they are; what lies behind a path may be another module by now.
