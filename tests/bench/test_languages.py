@@ -51,14 +51,18 @@ def test_what_was_built_is_measured() -> None:
     assert measure("agents.spawn") == {f"spawn-{name}" for name in (*names, "c-cold")}
     assert measure("agents.turn") == {f"turn-{name}" for name in names}
     assert measure("agents.large") == {f"large{kind}-{name}" for kind in ("", "-bytes") for name in names}
-    assert measure("agents.idle_c") == {"memory-c", "memory-c-own", "memory-c-tables"}
+    assert measure("agents.idle_c") == {
+        f"memory-c{state}{what}" for state in ("-new", "") for what in ("", "-own", "-tables")
+    }
     assert measure("agents.idle_go") == set()
 
 
 def test_bars_are_about_figures_that_there_are() -> None:
     """Each bar's figure would be measured, were its language built."""
     for bar in BARS:
-        section, _, language = bar.figure.removesuffix("-ratio").replace("large-bytes", "large").partition("-")
+        section, _, language = (
+            bar.figure.removesuffix("-ratio").removesuffix("-new").replace("large-bytes", "large").partition("-")
+        )
         assert section in {each.name for each in SECTIONS}
         assert language in {*NAMES, "component"}
 

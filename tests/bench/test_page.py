@@ -47,6 +47,16 @@ def test_the_page_has_every_figure_and_says_how_to_repeat_it() -> None:
     assert "images/benchmarks.svg" in text
 
 
+def test_languages_have_a_part_of_their_own() -> None:
+    """With the machine, the bars and the tables of their run."""
+    text = page.page(a_run(), None, a_run())
+    before, _, after = text.partition("## Agents in each language")
+    assert before == page.page(a_run()) + "\n"
+    assert "A processor, 2 cores" in after
+    assert "### Ask an agent" in after
+    assert "| **AgentRef.ask, one at a time** | 7.25 | 6.50 | 8 | µs |" in after
+
+
 def test_the_picture_is_svg_with_the_figures_in_it() -> None:
     """Well-formed, and a figure that was not measured is left out."""
     drawn = picture.draw(a_run())

@@ -156,7 +156,8 @@ def _asking(agent: AgentRef, message: bytes, effort: Effort) -> Turn:
 
 
 def _idle(name: str) -> Measure:
-    """The part that weighs idle agents of one language, after one answer each, in a process of its own."""
+    """The part that weighs agents of one language, before any message and after one answer, in a process of its
+    own."""
 
     async def measure(effort: Effort) -> Result:
         result = Result()
@@ -165,11 +166,16 @@ def _idle(name: str) -> Measure:
         count = max(50, effort.agents // 20)
         async with Host(memory=_EXABYTE) as host:  # most of what they may have is not there
 
+            async def new(number: int) -> AgentRef:
+                return await host.spawn(f"{name}.new.{number + 20}", modules()[name], limits=LIMITS)
+
             async def answered(number: int) -> AgentRef:
                 agent = await host.spawn(f"{name}.{number + 20}", modules()[name], limits=LIMITS)
                 await asked(name, agent)
                 return agent
 
+            what = f"{title(name)}: agent that has had no message yet, each of {count}"
+            await memory.weigh(result, f"memory-{name}-new", what, count, new, "caxton")
             what = f"{title(name)}: idle agent, each of {count}"
             await memory.weigh(result, f"memory-{name}", what, count, answered, "caxton")
         return result

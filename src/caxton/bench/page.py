@@ -1,7 +1,8 @@
-"""Writes docs/benchmarks.md: ``python -m caxton.bench.page RUN.json [PEERS.json] > docs/benchmarks.md``.
+"""Writes docs/benchmarks.md: ``python -m caxton.bench.page RUN.json [PEERS.json [LANGUAGES.json]] > benchmarks.md``.
 
 ``RUN.json`` is what ``caxton bench --json RUN.json`` wrote, ``PEERS.json`` what ``python -m benchmarks.peers --json
-PEERS.json`` did. No figure is written by hand.
+PEERS.json`` did, ``LANGUAGES.json`` what ``python -m caxton.bench.languages --json LANGUAGES.json`` did. No figure is
+written by hand.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ This page and its picture come from such a file:
 ```sh
 mkdir -p benchmarks/results
 make bench ARGS=--json && make bench-peers ARGS="--json benchmarks/results/peers.json"
-.venv/bin/python -m caxton.bench.page benchmarks/results/latest.json benchmarks/results/peers.json > docs/benchmarks.md
+make bench-languages ARGS="--json benchmarks/results/languages.json"
+cd benchmarks/results
+../../.venv/bin/python -m caxton.bench.page latest.json peers.json languages.json > ../../docs/benchmarks.md
+cd ../..
 .venv/bin/python benchmarks/picture.py benchmarks/results/latest.json > docs/images/benchmarks.svg
 ```
 
@@ -72,7 +76,7 @@ Absolute figures differ between machines, and between hours on one machine: comp
 """
 
 
-def page(run: Json, peers: Json | None = None) -> str:
+def page(run: Json, peers: Json | None = None, languages: Json | None = None) -> str:
     """The page as Markdown."""
     parts: list[str] = [_HEAD, _machine(run), *_bars(run), _REPEAT]
     for section in run["sections"]:
@@ -80,6 +84,8 @@ def page(run: Json, peers: Json | None = None) -> str:
         parts += _section(section)
     if peers is not None:
         parts += _peers(peers)
+    if languages is not None:
+        parts += _languages(languages)
     return "".join(parts)
 
 
@@ -102,10 +108,10 @@ def _table(head: Iterable[str], align: str, rows: Iterable[Iterable[str]]) -> It
         yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n"
 
 
-def _bars(run: Json) -> Iterator[str]:
+def _bars(run: Json, level: str = "##") -> Iterator[str]:
     if not run["bars"]:
         return
-    yield "## The bars\n\n"
+    yield f"{level} {'The bars' if level == '##' else 'Their bars'}\n\n"
     yield from _table(
         ("", "figure", "bar", ""),
         "lrll",
@@ -136,6 +142,16 @@ def _section(section: Json) -> Iterator[str]:
 def _title(figure: Json) -> str:
     title = str(figure["title"])
     return f"**{title}**" if figure["subject"] == "caxton" else title
+
+
+def _languages(run: Json) -> Iterator[str]:
+    yield "\n## Agents in each language\n\nFrom a run of `make bench-languages`: the agents of the conformance suite. "
+    yield "RSS counts pages of a module's image that all its agents share: it stands here with them and without.\n\n"
+    yield _machine(run)
+    yield from _bars(run, "###")
+    for section in run["sections"]:
+        yield f"\n### {section['title']}\n\n"
+        yield from _section(section)
 
 
 def _peers(peers: Json) -> Iterator[str]:
@@ -170,9 +186,9 @@ def _peer(peer: Json) -> tuple[str, ...]:
 
 
 def main(arguments: list[str]) -> int:
-    """Reads one file or two, prints the page. 2 where they cannot be read."""
-    if not 1 <= len(arguments) <= 2:
-        print("usage: python -m caxton.bench.page RUN.json [PEERS.json]", file=sys.stderr)
+    """Reads one file to three, prints the page. 2 where they cannot be read."""
+    if not 1 <= len(arguments) <= 3:
+        print("usage: python -m caxton.bench.page RUN.json [PEERS.json [LANGUAGES.json]]", file=sys.stderr)
         return 2
     try:
         read = [json.loads(Path(name).read_text(encoding="utf-8")) for name in arguments]
