@@ -213,15 +213,14 @@ SYNTAX = {
     "a = [1,\n2": "caxton.toml:2: not TOML: unclosed array",
     "[agents.a]\nmodule = 'x'\n\n[agents.a]\n": "caxton.toml:4: not TOML: cannot declare ('agents', 'a') twice",
     "\ufeff[host]\n": "caxton.toml:1: begins with a byte order mark; save it as UTF-8 without one",
-    f"a = {'9' * 5000}": None,
+    f"a = {'9' * 5000}": "caxton.toml:1: a number of more than 1,000 digits",
 }
 
 
 @pytest.mark.parametrize(("text", "told"), SYNTAX.items(), ids=lambda value: str(value)[:40])
-def test_what_is_no_toml(here: Here, text: str, told: str | None) -> None:
+def test_what_is_no_toml(here: Here, text: str, told: str) -> None:
     """The reader's words, with its line."""
-    (line,) = here.told(text)
-    assert line == told if told is not None else line.startswith("caxton.toml: not TOML: ")
+    assert here.told(text) == [told]
 
 
 MANY = f"""\

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
 from caxton.tools.audit import Entry
+from caxton.tools.wal import use_wal
 
 _COLUMNS: Final = "time agent tool arguments rule outcome duration key result tokens"
 _values: Final = attrgetter(*_COLUMNS.split())
@@ -97,7 +98,7 @@ class AuditFile:
                 database.execute(f"ALTER TABLE calls ADD COLUMN {_TOKENS}")
             database.execute("COMMIT")
         _check_schema(database, self._path)
-        database.execute("PRAGMA journal_mode = WAL")
+        use_wal(database, _BUSY_SECONDS)
         # What is committed outlives the process; the last moments before the machine loses power may be missing.
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA journal_size_limit = 16777216")

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from caxton import jsontext
 from caxton.errors import HostError, LimitError, ToolError
+from caxton.tools.wal import use_wal
 
 OVERHEAD: Final = 256
 """Bytes that a note counts beside its text, tags and key."""
@@ -206,7 +207,7 @@ class Notes:
         empty = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
         if application != _APPLICATION and not (application == 0 and empty):
             raise sqlite3.DatabaseError("it is another program's")
-        db.execute("PRAGMA journal_mode = WAL")
+        use_wal(db, _SECONDS)
         db.execute("PRAGMA synchronous = NORMAL")
         if empty:
             db.execute("BEGIN IMMEDIATE")
