@@ -49,6 +49,7 @@ def test_what_was_built_is_measured() -> None:
     """Spawn (warm and cold), turn, large messages, memory; each with its ratio to the agent in text."""
     names = ("wat", "component", "component-ratio", "c", "c-ratio")
     assert measure("agents.spawn") == {f"spawn-{name}" for name in (*names, "c-cold")}
+    assert measure("agents.start") == {f"start-{name}" for name in names}
     assert measure("agents.turn") == {f"turn-{name}" for name in names}
     assert measure("agents.large") == {f"large{kind}-{name}" for kind in ("", "-bytes") for name in names}
     assert measure("agents.idle_c") == {

@@ -68,6 +68,16 @@ async def asked(name: str, agent: AgentRef, message: bytes = MESSAGE) -> None:
         raise BenchError(f"the agent in {title(name)} answered {answer[:40]!r} ({len(answer)} bytes)")
 
 
+async def start(effort: Effort) -> Result:
+    """``Host.spawn`` of a module that the host knows, to the handle."""
+    async with Host() as host:
+        turns = {name: _start(host, name, effort, warm=True, ask=False) for name in modules()}
+        found = await contest(turns, effort.rounds)
+    result = Result()
+    _add(result, "start", "Host.spawn, to the handle", found)
+    return result
+
+
 async def spawn(effort: Effort) -> Result:
     """From nothing to the first answer, of a module that the host knows: warm, as agents start, and cold."""
     async with Host() as host:
@@ -83,7 +93,7 @@ async def spawn(effort: Effort) -> Result:
     return result
 
 
-def _start(host: Host, name: str, effort: Effort, *, warm: bool) -> Turn:
+def _start(host: Host, name: str, effort: Effort, *, warm: bool, ask: bool = True) -> Turn:
     module, numbers = modules()[name], itertools.count()
 
     async def turn() -> float:
@@ -92,7 +102,8 @@ def _start(host: Host, name: str, effort: Effort, *, warm: bool) -> Turn:
         while len(samples) < 3 or perf_counter() < until:
             began = perf_counter()
             agent = await host.spawn(f"{name}-{next(numbers)}", module, limits=LIMITS, warm=warm)
-            await asked(name, agent)
+            if ask:
+                await asked(name, agent)
             samples.append(perf_counter() - began)
             await agent.stop()
         return median(samples) * 1e6

@@ -30,6 +30,7 @@ _SLIM: Final = ("c", "zig", "rust", "assemblyscript")
 _SCRIPTS: Final = ("javascript", "typescript")
 
 SECTIONS: Final = (
+    Section("start", "Start an agent, to its handle", ("agents.start",)),
     Section("spawn", "Start an agent, to its first answer", ("agents.spawn",)),
     Section("turn", "Ask an agent, 256 bytes in, 251 out", ("agents.turn",)),
     Section("large", "Ask an agent, 1 MiB in and out", ("agents.large",)),
@@ -42,6 +43,10 @@ SECTIONS: Final = (
 )
 
 BARS: Final = (
+    *(Bar(f"start-{name}-ratio", f"{TITLES[name]}: Host.spawn, against WAT", 1.5) for name in _SLIM),
+    Bar("start-go-ratio", "Go: Host.spawn, against WAT", 5),
+    *(Bar(f"start-{name}", f"{TITLES[name]}: Host.spawn", 300) for name in _SCRIPTS),
+    Bar("start-python", "Python: Host.spawn", 2_000),
     *(Bar(f"spawn-{name}-ratio", f"{TITLES[name]}: spawn to the first answer, against WAT", 1.5) for name in _SLIM),
     Bar("spawn-go-ratio", "Go: spawn to the first answer, against WAT", 5),
     *(Bar(f"spawn-{name}", f"{TITLES[name]}: spawn to the first answer", 300) for name in _SCRIPTS),
