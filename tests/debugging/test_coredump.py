@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import caxton
+from caxton.sandbox import encoding
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.compiler import to_binary
 from caxton.sandbox.coredump_reader import MAX_FRAMES, read_core_dump
-from caxton.sandbox.freeze import encoding
 from caxton.sandbox.freeze.layout import EXPORT, read_layout, rebuild
 from tests.cli.command import EVIL, caxton_each, is_harmless
 from tests.cli.command import caxton as command

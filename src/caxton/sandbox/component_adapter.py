@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from caxton.sandbox.component_writing import items, name, section, unsigned
+from caxton.sandbox.component_writing import items
+from caxton.sandbox.encoding import name, section, unsigned
 
 HOST: Final = "host"
 _MAGIC: Final = b"\0asm\x01\0\0\0"

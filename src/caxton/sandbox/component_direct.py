@@ -17,7 +17,8 @@ from typing import Final
 from caxton.sandbox.component_binary import Outline
 from caxton.sandbox.component_calls import DIRECT, DIRECT_FREE, DIRECT_HANDLE, DIRECT_REALLOC
 from caxton.sandbox.component_scopes import ALIAS, CANON, EXPORT, MAX_DEPTH, TYPE, Lift, Made, Part, Scope
-from caxton.sandbox.component_writing import Changes, items, name, signed, unsigned, with_changes
+from caxton.sandbox.component_writing import Changes, items, with_changes
+from caxton.sandbox.encoding import name, signed, unsigned
 
 _STRING, _U32, _U8 = b"\x73", b"\x79", b"\x7d"
 _OPTIONAL: Final = 7

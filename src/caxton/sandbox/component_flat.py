@@ -23,7 +23,8 @@ from caxton.sandbox.component_declarations import Span, exported_functions, find
 from caxton.sandbox.component_renumbering import Lowered, renumbered
 from caxton.sandbox.component_scopes import CANON, LOWER, MAX_COUNT, Imported, Made, Part, Scope
 from caxton.sandbox.component_sections import read_canon
-from caxton.sandbox.component_writing import Changes, name, section, unsigned, with_changes
+from caxton.sandbox.component_writing import Changes, with_changes
+from caxton.sandbox.encoding import name, section, unsigned
 
 _INTERFACE: Final = f"{HOST}@{VERSION}"
 _NUMBERS: Final = {"i": b"\x79", "I": b"\x77"}

@@ -28,7 +28,8 @@ from caxton.sandbox.component_scopes import (
     Section,
 )
 from caxton.sandbox.component_sections import read_sort
-from caxton.sandbox.component_writing import items, name, section, unsigned
+from caxton.sandbox.component_writing import items
+from caxton.sandbox.encoding import name, section, unsigned
 
 _FUNC, _INSTANCE = 0x00, 0x12
 _NAMES_FUNCTION: Final = (4, 5, 7)  # realloc, post-return, callback

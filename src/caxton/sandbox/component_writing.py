@@ -1,10 +1,11 @@
-"""Bytes of components, as the compiler's child writes them; follows the component model's Binary.md."""
+"""Components, written anew with changes; follows the component model's Binary.md."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from caxton.sandbox.component_scopes import COMPONENT, Scope
+from caxton.sandbox.encoding import section, vector
 
 
 @dataclass(slots=True)
@@ -31,37 +32,6 @@ def with_changes(data: bytes, scope: Scope, changes: dict[Scope, Changes]) -> by
     return b"".join(parts) + ours.behind
 
 
-def section(number: int, content: bytes) -> bytes:
-    """A section."""
-    return bytes([number]) + unsigned(len(content)) + content
-
-
 def items(number: int, content: list[bytes]) -> bytes:
     """A section of so many items; nothing where there are none."""
-    return section(number, unsigned(len(content)) + b"".join(content)) if content else b""
-
-
-def name(text: str) -> bytes:
-    """A name."""
-    encoded = text.encode()
-    return unsigned(len(encoded)) + encoded
-
-
-def unsigned(value: int) -> bytes:
-    """A number."""
-    found = bytearray()
-    while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
-
-
-def signed(value: int) -> bytes:
-    """A number that is not negative, where one might be."""
-    found = bytearray()
-    while value >= 0x40:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
+    return section(number, vector(content)) if content else b""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from caxton.errors import CaxtonError
+from caxton.sandbox import encoding
 from caxton.sandbox.facts import Facts
-from caxton.sandbox.freeze import encoding
 from caxton.sandbox.native import ffi, wasmtime
 
 CORE, MODULES, INSTANCES, STACK, OURS = "core", "coremodules", "coreinstances", "corestack", "caxton"

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from caxton.sandbox import encoding
 from caxton.sandbox.binary_reader import Reader
-from caxton.sandbox.freeze import encoding
 from caxton.sandbox.freeze.layout import (
     CODE,
     ELEMENT,

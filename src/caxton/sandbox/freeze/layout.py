@@ -14,7 +14,7 @@ from typing import Final
 from caxton.sandbox.binary_constant import skip_constant
 from caxton.sandbox.binary_reader import MalformedBinary, Reader
 from caxton.sandbox.binary_types import MemoryType, TypeIndex, read_memory_type, read_table_type, read_value_type
-from caxton.sandbox.freeze.encoding import section
+from caxton.sandbox.encoding import section
 
 CUSTOM, TYPE, IMPORT, FUNCTION, TABLE, MEMORY, GLOBAL, EXPORT, START, ELEMENT, CODE, DATA, DATA_COUNT, TAG = range(14)
 ORDER: Final = (TYPE, IMPORT, FUNCTION, TABLE, MEMORY, TAG, GLOBAL, EXPORT, START, ELEMENT, DATA_COUNT, CODE, DATA)

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
-from caxton.sandbox.freeze import encoding
+from caxton.sandbox import encoding
 from caxton.sandbox.freeze.image import NULL, Image, ImageError, Value
 from caxton.sandbox.freeze.layout import (
     DATA,

@@ -11,7 +11,7 @@ host, which take their arguments from there.
 from __future__ import annotations
 
 from caxton.sandbox.binary_reader import MalformedBinary
-from caxton.sandbox.freeze.encoding import name, section, unsigned, vector
+from caxton.sandbox.encoding import name, section, unsigned, vector
 from caxton.toolchain.merging.links import Links, Origin
 from caxton.toolchain.merging.module import Merger
 from caxton.toolchain.merging.parts import FUNC, MEMORY, Unmergeable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.component_binary import read_outline
 from caxton.sandbox.component_scopes import COMPONENT, Scope
-from caxton.sandbox.component_writing import section
+from caxton.sandbox.encoding import section
 from caxton.toolchain.merging.component import merged
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from caxton.sandbox.binary_reader import Reader
-from caxton.sandbox.freeze.encoding import address, name, section, sized, unsigned, vector
+from caxton.sandbox.encoding import address, name, section, sized, unsigned, vector
 from caxton.toolchain.merging.code import Numbers, renumbered
 from caxton.toolchain.merging.parts import FUNC, GLOBAL, MEMORY, PREAMBLE, TABLE, Elements, Parts, Unmergeable
 
