@@ -113,7 +113,7 @@ conformance: $(INSTALLED)-dev shim ## prove what every language's agents do, and
 .PHONY: shim
 shim: ## compile the C shim again if its source has changed
 	@$(RUN) build_backend/shim.py --if-stale
-	@$(RUN) -m build_backend.native_abi --if-stale
+	@$(RUN) -m build_backend.native_abi
 
 .PHONY: python
 python: ## say which interpreter is used

@@ -1,5 +1,5 @@
 """Loads Wasmtime's shared library and the shim. What Caxton uses of both is declared in shim.h and wasmtime_api.h, from
-which native_abi.py is made: to parse C at every start would take longer than everything else does.
+which native_abi.py is made: to parse C took a third of each start.
 
 One foreign-function library (cffi) and one place: no other module opens a shared library. The C API is not a stable
 ABI, so the installed ``wasmtime`` must be exactly the version that the declarations were written for.

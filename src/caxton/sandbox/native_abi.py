@@ -1,5 +1,6 @@
 """Made by build_backend/native_abi.py from shim.h and wasmtime_api.h: change those, and `make shim`."""
 
+# of declarations with the SHA-256 48cbb21dd91935b80ec9096ec6eab63b9459f88c85340e83d737d49034743464
 import _cffi_backend
 
 ffi = _cffi_backend.FFI('caxton.sandbox.native_abi',
