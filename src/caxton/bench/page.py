@@ -29,7 +29,7 @@ _REPEAT: Final = """\
 ## Repeat it
 
 ```sh
-make bench                              # under three minutes; prints all tables
+make bench                              # under four minutes; prints all tables
 make bench ARGS=--quick                 # under 40 seconds
 make bench ARGS="--only ask --only spawn"
 make bench ARGS=--json                  # also writes benchmarks/results/latest.json, every round included
