@@ -34,6 +34,31 @@ def test_what_is_written_is_read_back(value: Any) -> None:
     assert value == jsontext.loads(json.dumps(value, ensure_ascii=True, indent=2))
 
 
+_DEEP = st.builds(lambda levels, inner: _nested(levels, inner), st.integers(0, 40), VALUES)
+_LONG = st.builds(
+    lambda digits, text: int("1" * digits) if not text else "1" * digits, st.integers(390, 410), st.booleans()
+)
+
+
+def _nested(levels: int, inner: Any) -> Any:
+    for level in range(levels):
+        inner = [inner] if level % 2 else {"[{": inner}
+    return inner
+
+
+@given(VALUES | _DEEP | st.lists(_LONG, max_size=3))
+def test_what_is_checked_could_be_read(value: Any) -> None:
+    """``check`` refuses of what ``dumps`` makes what ``loads`` refuses, and nothing else."""
+    data = jsontext.dumps(value)
+    try:
+        jsontext.loads(data)
+    except jsontext.InvalidJson:
+        with pytest.raises(jsontext.InvalidJson):
+            jsontext.check(data)
+    else:
+        jsontext.check(data)
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_any_bytes(data: bytes | str) -> None:
     """Are JSON or InvalidJson, and JSON only if Python's own reader agrees."""

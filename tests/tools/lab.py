@@ -54,6 +54,8 @@ def with_codes(*steps: Any) -> list[Any]:
 class Scripted:
     """A source of tools (``PREFIX.anything``) whose calls run what they are told to."""
 
+    is_prompt = False
+
     def __init__(self, run: Callable[[Call], Awaitable[bytes]], prefix: str = "s") -> None:
         self.calls: list[Call] = []
         self._run = run

@@ -18,7 +18,7 @@ class Wait(Pending):
     seconds) comes first.
     """
 
-    __slots__ = ("_handles", "_pendings", "_single", "_timer")
+    __slots__ = ("_handles", "_is_noted", "_pendings", "_single", "_timer")
 
     def __init__(self, handles: Handles, pendings: list[Pending], until: float, late: Outcome, *, single: bool) -> None:
         super().__init__()
@@ -26,6 +26,7 @@ class Wait(Pending):
         self._pendings = pendings
         self._single = single
         self._timer: Timer | None = None
+        self._is_noted = False
         clock = handles.clock
         if self._look():
             return
@@ -35,7 +36,7 @@ class Wait(Pending):
         for pending in pendings:
             pending.on_resolved(self._on_one)
         self._timer = clock.call_at(until, lambda: self.resolve(late))
-        handles.note(pendings)
+        self._is_noted = handles.note(pendings)
 
     def _on_one(self) -> None:
         self._look()
@@ -57,11 +58,14 @@ class Wait(Pending):
 
     def release(self) -> None:
         """Waits for nothing any more."""
-        for pending in self._pendings:
+        pendings, self._pendings = self._pendings, []
+        for pending in pendings:
             pending.on_resolved(None)
         if self._timer is not None:
             self._timer.cancel()
-            self._handles.note(None)
+            self._timer = None
+        if self._is_noted:
+            self._handles.unnote()
 
 
 class Handles:
@@ -192,18 +196,23 @@ class Handles:
             return self._deadline
         return min(self.clock.monotonic() + timeout / 1000, self._deadline)
 
-    def note(self, pendings: list[Pending] | None) -> None:
-        """Tells the router whom the agent waits for: agents only, since only they can wait in a circle."""
-        targets: tuple[AgentName, ...] | None = None
-        if pendings and all(pending.targets for pending in pendings):
-            targets = tuple(AgentName(target) for pending in pendings for target in pending.targets)
+    def note(self, pendings: list[Pending]) -> bool:
+        """Tells the router whom the agent waits for, where it is agents alone: only they can wait in a circle."""
+        if not pendings or not all(pending.targets for pending in pendings):
+            return False
+        targets = tuple(AgentName(target) for pending in pendings for target in pending.targets)
         self._router.waiting(self._name, targets)
+        return True
+
+    def unnote(self) -> None:
+        """Tells it that the agent waits for nobody any more."""
+        self._router.waiting(self._name, None)
 
     def close(self) -> None:
         """The turn has ended: nothing is waited for any more."""
         if self._wait is not None:
-            self._wait.cancel()
-            self._wait.release()
+            if not self._wait.resolved:
+                self._wait.cancel()
             self._wait = None
         for timer in self._timers.values():
             timer.cancel()

@@ -7,6 +7,7 @@ and answers with a status; after ``CALL`` the pending host call is answered, aft
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Protocol, TypeAlias
 
@@ -292,7 +293,7 @@ class ToolRequest(NamedTuple):
     """A call of a tool that an agent wants to make.
 
     ``arguments`` is a JSON object, ``size`` its bytes as the agent wrote them. ``key`` names the call: the same one
-    again, should the same turn be run again.
+    again, should the same turn be run again. By ``until`` (monotonic seconds) whoever calls has given up at the latest.
     """
 
     agent: AgentName
@@ -301,6 +302,7 @@ class ToolRequest(NamedTuple):
     arguments: dict[str, Any]
     size: int
     key: str
+    until: float = math.inf
 
 
 class Tools(Protocol):

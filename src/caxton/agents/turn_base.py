@@ -170,6 +170,15 @@ class TurnBase:
             self.draft = Draft(self.owner.held)
         return self.draft
 
+    def _check_room(self) -> None:
+        """Refuses one more handle than may be open.
+
+        Raises:
+            LimitError: ``limit.pending``.
+        """
+        if self._handles is not None or not self.owner.spec.limits.pending:
+            self.handles().check_room()
+
     def handles(self) -> Handles:
         """What the turn waits for."""
         if self._handles is None:

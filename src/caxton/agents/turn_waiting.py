@@ -23,7 +23,7 @@ class WaitingCalls(TurnBase):
     def _ask(self, to: str, payload: bytes) -> Pending:
         receiver = self._addressee(to)
         self._check_payload(payload)
-        self.handles().check_room()
+        self._check_room()
         self._outbox().admit(1, len(payload))
         return self.world.router.ask(self.owner.name, receiver, payload, self.deadline)
 
@@ -47,11 +47,12 @@ class WaitingCalls(TurnBase):
         try:
             self._check_payload(arguments)
             value = tool_arguments(name, arguments)
-            self.handles().check_room()
+            self._check_room()
         except CaxtonError as error:
             self.world.tools.refused(owner.name, name, error.code)
             raise
-        return self.world.tools.call(ToolRequest(owner.name, grants, name, value, len(arguments), self._next_key()))
+        request = ToolRequest(owner.name, grants, name, value, len(arguments), self._next_key(), self.deadline)
+        return self.world.tools.call(request)
 
     def tool_refused(self, name: str, error: CaxtonError) -> None:
         """Notes a call that is not made for ``error``, unless the name alone is a reason."""

@@ -16,8 +16,9 @@ from caxton.bench.effort import Effort
 from caxton.bench.figures import Result, Turn, contest
 from caxton.bench.memory import threads
 
-SERVER: Final = Path(__file__).with_name("servers") / "hold.py"
-_COMMAND: Final = (sys.executable, str(SERVER))
+_SERVERS: Final = Path(__file__).with_name("servers")
+_HOLD: Final = (sys.executable, str(_SERVERS / "hold.py"))
+_SECOND: Final = (sys.executable, str(_SERVERS / "second.py"))
 _WAITING: Final = 1_000
 _GRANTS: Final = Grants(tools=["bench.*"])
 
@@ -28,8 +29,8 @@ async def measure(effort: Effort) -> Result:
     from mcp import Client, StdioServerParameters, stdio_client
 
     module = sources.text("mcp")
-    host = _host()
-    parameters = StdioServerParameters(command=_COMMAND[0], args=list(_COMMAND[1:]))
+    host = _host(_HOLD)
+    parameters = StdioServerParameters(command=_HOLD[0], args=list(_HOLD[1:]))
     async with host, Client(stdio_client(parameters)) as client:
         agent = await host.spawn("caller", module, grants=_GRANTS)
         await agent.ask(b"")
@@ -51,11 +52,13 @@ async def measure(effort: Effort) -> Result:
 
 
 async def waiting(effort: Effort) -> Result:
-    """A thousand agents call a tool that takes a second, all at once."""
+    """A thousand agents call a tool that takes a second, all at once; and a thousand calls of the bare SDK's."""
+    from mcp import Client, StdioServerParameters, stdio_client
+
     result = Result()
-    async with _host() as host:
+    async with _host(_SECOND) as host:
         agents = [await host.spawn(f"a{number}", sources.text("mcp"), grants=_GRANTS) for number in range(_WAITING)]
-        await agents[0].ask(b"")
+        await agents[0].ask(b"x")
         before = threads()
         began = perf_counter()
         task = asyncio.gather(*(agent.ask(b"x") for agent in agents))
@@ -64,13 +67,20 @@ async def waiting(effort: Effort) -> Result:
         await task
         took = perf_counter() - began
     result.add("tool-waiting", f"{_WAITING:,} agents wait for a tool of one second, all at once", "s", [took])
+    parameters = StdioServerParameters(command=_SECOND[0], args=list(_SECOND[1:]))
+    async with Client(stdio_client(parameters)) as client:
+        await client.call_tool("second", {})
+        began = perf_counter()
+        await asyncio.gather(*(client.call_tool("second", {}) for _ in range(_WAITING)))
+        bare = perf_counter() - began
+    result.add("tool-waiting-bare", f"{_WAITING:,} calls of the bare SDK, all at once", "s", [bare], "other")
     result.add("tool-waiting-threads", "threads that the waiting took", "threads", [then - before])
     return result
 
 
-def _host() -> Host:
+def _host(server: tuple[str, ...]) -> Host:
     host = Host()
-    host.add_server("bench", _COMMAND)
+    host.add_server("bench", server)
     return host
 
 

@@ -28,6 +28,7 @@ from caxton.tools.policy.decision import Decision, by_name, decide
 from caxton.tools.policy.digest import digest
 from caxton.tools.policy.meters import Meters
 from caxton.tools.policy.schema import rule_name
+from caxton.tools.prompt import begin
 from caxton.tools.provider import RESULT_LIMIT, Call, Provider
 from caxton.tools.redaction import Redactor
 from caxton.tools.registry import Registry
@@ -110,9 +111,10 @@ class ToolCalls:
             rules,
             _shortest(rules) if rules else None,
             Progress(request.agent, request.name, self._redactor.text),
+            until=request.until,
         )
         under_way = UnderWay(call, decision, ticket, self._audit.listens)
-        return self._start(self._run(provider, under_way), lambda: under_way.end(self._audit))
+        return self._start(self._run(provider, under_way), lambda: under_way.end(self._audit), provider.is_prompt)
 
     def _decide(self, request: ToolRequest) -> Decision:
         """What ``check`` has decided a moment ago, where the arguments have no part in it."""
@@ -122,7 +124,9 @@ class ToolCalls:
             return decision
         return decide(request.grants, request.name, request.arguments, self._registry.knows)
 
-    def _start(self, work: Coroutine[Any, Any, bytes | CaxtonError], ended: Callable[[], None]) -> Pending:
+    def _start(
+        self, work: Coroutine[Any, Any, bytes | CaxtonError], ended: Callable[[], None], at_once: bool = False
+    ) -> Pending:
         """Runs ``work``; ``ended`` is called whatever becomes of it, also where it was cancelled before it began."""
         pending = Pending()
         over = False
@@ -137,7 +141,8 @@ class ToolCalls:
         async def run() -> None:
             end(await work)  # here, not in a callback: a round of the event loop less
 
-        task = asyncio.get_running_loop().create_task(run())
+        loop = asyncio.get_running_loop()
+        task = begin(run(), loop) if at_once else loop.create_task(run())
         self._tasks.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
@@ -163,7 +168,8 @@ class ToolCalls:
             await self._audit.admit()
             if call.rules:
                 await self._consent(under_way)
-            result = self._cleaned(await self._made(provider, call))
+            made = provider.call(call) if call.timeout is None else self._limited(provider, call, call.timeout)
+            result = self._cleaned(await made)
         except CaxtonError as error:
             under_way.outcome = error.code
             under_way.rule = getattr(error, "rule", None) or under_way.rule
@@ -188,13 +194,12 @@ class ToolCalls:
         await self._approvals.ask(call.agent, call.tool, call.arguments, under_way.rule)
         under_way.rule = f"{granted}; {under_way.rule}"  # a person has agreed
 
-    async def _made(self, provider: Provider, call: Call) -> bytes:
-        limit = contextlib.nullcontext() if call.timeout is None else Deadline(self._clock, call.timeout)
+    async def _limited(self, provider: Provider, call: Call, seconds: float) -> bytes:
         try:
-            with limit:
+            with Deadline(self._clock, seconds):
                 return await provider.call(call)
         except DeadlinePassedError:
-            raise ToolError("tool.timeout", f"{safe_name(call.tool)} took more than {call.timeout:g} s") from None
+            raise ToolError("tool.timeout", f"{safe_name(call.tool)} took more than {seconds:g} s") from None
 
     def _cleaned(self, result: bytes) -> bytes:
         found = result if self._redactor.empty else self._redactor.json(result)

@@ -94,6 +94,8 @@ def _arguments(label: str, function: Callable[..., Any]) -> tuple[type[BaseModel
 class FunctionTools:
     """The functions of one host (a ``Provider``)."""
 
+    is_prompt = False
+
     def __init__(self) -> None:
         self._tools: dict[str, Tool] = {}
         self._threads: Threads | None = None

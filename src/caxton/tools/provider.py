@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -49,6 +50,7 @@ class Call:
         timeout: seconds that the call may take at most; None: the provider's own.
         progress: is told how far the tool is.
         used: what the call used beside bytes; ``llm.complete`` puts ``tokens`` there.
+        until: monotonic seconds by which it is cancelled at the latest.
     """
 
     agent: AgentName
@@ -59,6 +61,7 @@ class Call:
     timeout: float | None = None
     progress: Callable[[float, float | None, str | None], None] = no_progress
     used: dict[str, int] = field(default_factory=dict)
+    until: float = math.inf
 
     def setting(self, name: str) -> Any:
         """What the rules say of ``name``: of those that say anything, the one with the longest glob; else None."""
@@ -73,6 +76,10 @@ def setting(rules: Sequence[tuple[str, Rule]], name: str) -> tuple[str, Any]:
 
 class Provider(Protocol):
     """A source of tools. Everything happens on the event loop."""
+
+    is_prompt: bool
+    """Whether its calls may begin inside their callers, in the middle of a turn: what they do before they first wait
+    takes no time worth mentioning, and is nobody's code but the host's."""
 
     def owns(self, name: str) -> bool:
         """Whether a tool of that name would be this provider's: by what it knows now, or by the name's first part.

@@ -17,6 +17,7 @@ from caxton.tools.provider import RESULT_LIMIT, Provider, ToolInfo
 from caxton.tools.settings import BUILT_IN
 from caxton.tools.stubs import Stubs
 
+_KNOWN_OWNERS: Final = 1_024
 _WILD: Final = re.compile(r"[*?\[]")
 _log = logging.getLogger("caxton.tools")
 
@@ -29,11 +30,13 @@ class Registry:
         self._functions = FunctionTools()
         self._providers: list[Provider] = [self._stubs, self._functions]
         self._prefixes = ["", ""]
+        self._owners: dict[str, Provider] = {}  # whose tools those are that were asked for lately
 
     def add(self, provider: Provider, prefix: str = "") -> None:
         """Adds a source of tools. ``prefix``: what the names of all of them begin with."""
         self._providers.append(provider)
         self._prefixes.append(prefix)
+        self._owners.clear()
 
     def add_function(self, tool: Tool) -> None:
         """Makes a Python function known.
@@ -45,6 +48,7 @@ class Registry:
         if tool.name.partition(".")[0] in BUILT_IN:
             raise HostError("config.invalid", f"{safe_name(tool.name)} would be among the built-in tools")
         self._functions.add(tool)
+        self._owners.clear()
 
     def add_stub(self, name: str, answer: bytes) -> None:
         """Makes a tool known that always gives the same JSON, also in the place of a built-in one or a server's.
@@ -54,6 +58,7 @@ class Registry:
         """
         self._check_new(check_name(name))
         self._stubs.add(name, answer)
+        self._owners.clear()
 
     def _check_new(self, name: str) -> None:
         if self._stubs.owns(name) or self._functions.owns(name):
@@ -61,14 +66,18 @@ class Registry:
 
     def owner(self, name: str) -> Provider | None:
         """Whose tool that is, or would be."""
-        for provider in self._providers:
-            if provider.owns(name):
-                return provider
-        return None
+        found = self._owners.get(name)
+        if found is None:
+            found = next((provider for provider in self._providers if provider.owns(name)), None)
+            if found is not None:
+                if len(self._owners) >= _KNOWN_OWNERS:  # a server's tools have any names that agents like
+                    self._owners.clear()
+                self._owners[name] = found
+        return found
 
     def knows(self, name: str) -> bool:
         """Whether there is such a tool, as far as can be said without asking anybody."""
-        return self.owner(name) is not None
+        return name in self._owners or self.owner(name) is not None
 
     async def tools(self, grants: Grants | None = None) -> Sequence[ToolInfo]:
         """Every tool, each once; with ``grants``, those that they allow. Asks servers, and starts those that have not

@@ -12,6 +12,8 @@ from caxton.tools.provider import Call, ToolInfo
 class Stubs:
     """The stubs of one host (a ``Provider``)."""
 
+    is_prompt = True
+
     def __init__(self) -> None:
         self._answers: dict[str, bytes] = {}
 

@@ -1,8 +1,7 @@
-"""An MCP server with two tools, for benchmarks: ``hold`` answers at once, ``second`` after a second."""
+"""An MCP server with one tool, for benchmarks: ``hold`` answers at once. Written as the SDK's own examples are."""
 
 from __future__ import annotations
 
-import anyio
 from mcp.server.mcpserver import MCPServer
 
 server = MCPServer("bench")
@@ -11,13 +10,6 @@ server = MCPServer("bench")
 @server.tool()
 async def hold() -> str:
     """Answers."""
-    return "ok"
-
-
-@server.tool()
-async def second() -> str:
-    """Answers after a second."""
-    await anyio.sleep(1)
     return "ok"
 
 

@@ -39,6 +39,8 @@ class BuiltinTools:
         network: where names and connections of ``http.fetch`` come from.
     """
 
+    is_prompt = False
+
     def __init__(
         self,
         settings: ToolSettings,

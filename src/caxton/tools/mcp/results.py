@@ -25,10 +25,13 @@ def answer(what: str, result: CallToolResult, redact: Redact) -> bytes:
     """
     blocks: list[dict[str, Any]] = []
     try:
-        blocks = clean_value(redact, [_block(block) for block in result.content])
-        data = encode(blocks, clean_value(redact, result.structured_content), is_error=result.is_error)
-        if result.structured_content is not None:
-            jsontext.loads(data)  # it may be as deep and as odd as the server likes
+        blocks, structured = [_block(block) for block in result.content], result.structured_content
+        data = encode(blocks, structured, is_error=result.is_error)
+        if redact(data) != data:  # text by text, so that it stays JSON whatever a secret is made of
+            blocks = clean_value(redact, blocks)
+            data = encode(blocks, clean_value(redact, structured), is_error=result.is_error)
+        if structured is not None:
+            jsontext.check(data)  # it may be as deep and as odd as the server likes
     except ToolError as error:
         raise ToolError("tool.failed", f"{what}: {error.message}") from None
     except (ValueError, RecursionError) as error:

@@ -15,10 +15,12 @@ from caxton.text import quoted, safe, safe_name
 from caxton.tools.mcp.bounds import Bounded
 from caxton.tools.mcp.clean import Redact, clean_text
 from caxton.tools.mcp.deadline import Deadline, DeadlinePassedError
+from caxton.tools.mcp.errors import tool_error
 from caxton.tools.mcp.keeper import Keeper
 from caxton.tools.mcp.link import Link
 from caxton.tools.mcp.listing import Listed, merged
 from caxton.tools.mcp.pins import UNTRUSTED, Change, Pins
+from caxton.tools.mcp.results import answer
 from caxton.tools.mcp.wire import Wire
 from caxton.tools.provider import Call, ToolInfo
 from caxton.tools.settings import Server, StdioServer
@@ -47,6 +49,8 @@ class ServerProvider:
         expand: fills secrets in, in what goes to the server.
         redact: takes secrets out of what comes from it.
     """
+
+    is_prompt = True
 
     def __init__(
         self,
@@ -170,6 +174,8 @@ class ServerProvider:
                 cannot start, or the result is too large.
         """
         limit = self._settings.timeout if call.timeout is None else min(call.timeout, self._settings.timeout)
+        if call.until <= self._clock.monotonic() + limit:  # whoever waits for it looks at the clock anyway
+            return await self._call(call)
         try:
             with Deadline(self._clock, limit):
                 return await self._call(call)
@@ -190,8 +196,7 @@ class ServerProvider:
                 raise ToolError("tool.failed", f"{call.tool}: the server forgets its sessions") from None
 
     async def _once(self, link: Link, name: str, call: Call) -> bytes:
-        from caxton.tools.mcp.errors import tool_error
-        from caxton.tools.mcp.results import answer
+        from caxton.tools.mcp.request import ask  # and with it the SDK, which is there since the link is
 
         client, wire = link.client, link.wire
         if client is None or wire is None:
@@ -202,9 +207,7 @@ class ServerProvider:
         arguments = merged(call.arguments, self._settings.arguments.get(name, {}), self._expand)
         meta: Any = {KEY: call.key} if call.key else None
         try:
-            result = await client.call_tool(
-                name, arguments, progress_callback=functools.partial(_progress, call, self._redact), meta=meta
-            )
+            result = await ask(client, name, arguments, functools.partial(_progress, call, self._redact), meta)
         except Exception as error:
             if wire.expired:
                 raise _ExpiredError from None

@@ -10,7 +10,11 @@ import asyncio
 import functools
 from collections import deque
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from anyio import BrokenResourceError, EndOfStream
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
 
 from caxton.text import safe_bytes
 from caxton.tools.mcp.bounds import (
@@ -27,9 +31,6 @@ from caxton.tools.mcp.clean import clean_cut
 from caxton.tools.mcp.process import CHUNK, Process, Program
 from caxton.tools.mcp.traffic import Traffic
 from caxton.tools.mcp.wire import Wire
-
-if TYPE_CHECKING:
-    from mcp.shared.message import SessionMessage
 
 BACKLOG: Final = 16 << 20
 """Bytes that wait for a server to read its input. Beyond that, calls fail."""
@@ -75,8 +76,6 @@ class Reader:
     """The stream of messages from a server (the SDK's ``ReadStream``)."""
 
     def __init__(self, wire: StdioWire, process: Process, traffic: Traffic, log: Bounded) -> None:
-        from mcp_types import jsonrpc_message_adapter
-
         self._wire = wire
         self._process = process
         self._traffic = traffic
@@ -92,8 +91,6 @@ class Reader:
 
     async def receive(self) -> SessionMessage | Exception:
         """The next message."""
-        from anyio import EndOfStream
-
         try:
             return await self.__anext__()
         except StopAsyncIteration:
@@ -129,8 +126,6 @@ class Reader:
         return self._wire.end(_last_words(await self._process.ended(_LAST_WORDS), self._process.last_error))
 
     def _message(self, line: bytes | Overlong) -> SessionMessage | None:
-        from mcp.shared.message import SessionMessage
-
         if not isinstance(line, Overlong) and has_too_many_values(line):
             line = Overlong(line[:CHUNK], line[-EDGE:])
         if not isinstance(line, Overlong):
@@ -176,8 +171,6 @@ class Writer:
         Raises:
             anyio.BrokenResourceError: the server has gone, or does not read.
         """
-        from anyio import BrokenResourceError
-
         if self._pipe.transport.is_closing() or _backlog(self._pipe) > 2 * BACKLOG:
             raise BrokenResourceError
         self._traffic.sent(item.message)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from mcp.shared.message import SessionMessage
+from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from caxton.tools.mcp.bounds import EDGE, TOO_MUCH, Meter, Overlong
-
-if TYPE_CHECKING:
-    from mcp.shared.message import SessionMessage
 
 UNASKED_RATE: Final = 1_000.0
 """Small messages a second that a server may send without having been asked: progress, log, requests of its own."""
@@ -34,8 +34,6 @@ class Traffic:
 
     def sent(self, message: Any) -> None:
         """Notes what goes to the server: a request, or that nobody waits for one any more."""
-        from mcp_types import JSONRPCNotification, JSONRPCRequest
-
         if isinstance(message, JSONRPCRequest):
             self._open.add(_key(message.id))
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
@@ -44,8 +42,6 @@ class Traffic:
     def delay(self, message: Any, cost: Callable[[], float]) -> float:
         """Notes what comes from the server; answers the seconds for which nothing more should be read. ``cost`` is
         asked where the message is metered: 1 for a small one."""
-        from mcp_types import JSONRPCError, JSONRPCResponse
-
         if isinstance(message, JSONRPCResponse | JSONRPCError):
             key = _key(message.id)
             if key in self._open:
@@ -56,9 +52,6 @@ class Traffic:
     def refusal(self, line: bytes | Overlong) -> SessionMessage | None:
         """What whoever waits for a line that cannot be read gets instead: an error. None: nobody does, or it cannot be
         told who."""
-        from mcp.shared.message import SessionMessage
-        from mcp_types import PARSE_ERROR, ErrorData, JSONRPCError
-
         head, tail = line if isinstance(line, Overlong) else (line[:EDGE], line[-EDGE:])
         match = _ID_FIRST.match(head) or _ID_LAST.search(tail)
         if match is None or int(match[1]) not in self._open:

@@ -77,10 +77,10 @@ def by_name(grants: Grants, tool: str, knows: Knows = True) -> Decision:
     granted = first_match(grants.tools, tool)
     if granted is None:
         return Decision(False, "grant.denied", NOTHING_GRANTS, f"the tool {safe_name(tool)} is not granted")
-    rule = f"tools = {quoted(granted)}"
+    found = _granted(granted)
     if not (knows(tool) if callable(knows) else knows):
-        return Decision(False, "tool.unknown", rule, f"there is no tool {safe_name(tool)}")
-    return Decision(True, None, rule, "granted")
+        return Decision(False, "tool.unknown", found.rule, f"there is no tool {safe_name(tool)}")
+    return found
 
 
 def argument_fault(rule: Rule, arguments: Mapping[str, Any]) -> str | None:
@@ -98,6 +98,11 @@ def refusal(tool: str, glob: str, fault: str) -> Decision:
     """The decision that a rule's schema has made."""
     rule = rule_name(glob, "arguments")
     return Decision(False, "grant.denied", rule, f"{safe_name(tool)}: {fault}: not allowed by {rule}")
+
+
+@lru_cache(maxsize=1024)
+def _granted(glob: str) -> Decision:
+    return Decision(True, None, f"tools = {quoted(glob)}", "granted")
 
 
 @lru_cache(maxsize=4096)
