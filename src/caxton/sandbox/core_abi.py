@@ -27,6 +27,10 @@ _FIRST_BUFFER: Final = 4096
 _RESULTS: Final = struct.Struct("<ii6Q")
 """What a slot tells of a job, from ``trap_code`` to ``window_len``; read at once, which is cheaper than one by one."""
 
+_CALL: Final = struct.Struct("<II10q")
+"""The pending host call and its arguments, from ``call`` on."""
+
+_CALL_AT: Final = ffi.offsetof("cx_slot_t", "call")
 _RESULTS_AT: Final = ffi.offsetof("cx_slot_t", "trap_code")
 _BYTES: Final = ffi.typeof("char *")
 
@@ -54,6 +58,7 @@ class CoreGuest:
     """One instance of a core module (the ``Guest`` of agents/ports.py). Not thread-safe: one driver at a time."""
 
     __slots__ = (
+        "_call",
         "_calls",
         "_cap",
         "_exit",
@@ -74,6 +79,7 @@ class CoreGuest:
         self._slot = ffi.NULL
         self._memory: Any = None
         self._results: Any = b""
+        self._call: Any = b""
         self._calls: HostCalls | None = None
         self._reason: CaxtonError | str | None = None
         self._exit = 0
@@ -138,10 +144,11 @@ class CoreGuest:
         slot = self._slot
         calls = self._calls
         if calls is None:
-            calls = self._calls = HostCalls(slot)
-        number = slot.call
+            calls = self._calls = HostCalls(slot, ffi.buffer(slot.base, MAX_MEMORY) if slot.base else None)
+            self._call = ffi.buffer(ffi.cast(_BYTES, slot) + _CALL_AT, _CALL.size)
+        number, _, *arguments = _CALL.unpack_from(self._call)
         row = IMPORTS[number]
-        arguments = list(slot.arguments[0 : _ARITY[number]])
+        del arguments[_ARITY[number] :]
         if self._tracer is not None:
             self._tracer.begin(calls, row.module, row.name, core_arguments(slot, row, arguments))
         try:
@@ -252,7 +259,7 @@ class CoreGuest:
         """Frees the instance, whatever it is doing."""
         slot, self._slot = self._slot, ffi.NULL
         self._calls = None
-        self._memory, self._results = None, b""
+        self._memory, self._results, self._call = None, b"", b""
         if slot:
             shim.cx_delete(slot)
 

@@ -11,7 +11,7 @@ function raises (a ``CaxtonError``) the guest sees as its number, but for a ``Pr
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -47,12 +47,18 @@ MAX_LINE: Final = 16_384
 
 
 class HostCalls:
-    """The host's side of one instance's imports: its memory, and the last result that a call left."""
+    """The host's side of one instance's imports: its memory, and the last result that a call left.
 
-    __slots__ = ("_info", "_last", "slot")
+    ``memory`` is a buffer over all of a core module's memory, where there is one: cutting a piece out of it is cheaper
+    than making a buffer for each.
+    """
 
-    def __init__(self, slot: Any) -> None:
+    __slots__ = ("_info", "_last", "_message_limit", "memory", "slot")
+
+    def __init__(self, slot: Any, memory: Any = None) -> None:
         self.slot = slot
+        self.memory = memory
+        self._message_limit = int(slot.program.message_limit)
         self._last: bytes = b""
         self._info: dict[str, Any] = {}
 
@@ -60,7 +66,12 @@ class HostCalls:
 
     def read(self, pointer: int, length: int) -> bytes:
         """Bytes of the guest's memory that are inside it."""
-        return bytes(ffi.buffer(self.slot.base + pointer, length)) if length else b""
+        if not length:
+            return b""
+        if self.memory is not None:
+            found: bytes = self.memory[pointer : pointer + length]
+            return found
+        return bytes(ffi.buffer(self.slot.base + pointer, length))
 
     def text(self, pointer: int, length: int) -> str:
         """UTF-8 from the guest's memory: a name, a topic or a key.
@@ -81,7 +92,7 @@ class HostCalls:
         Raises:
             LimitError: ``limit.message-size``.
         """
-        if length > self.slot.program.message_limit:
+        if length > self._message_limit:
             raise LimitError("limit.message-size", "the message is too large")
         return self.read(pointer, length)
 
@@ -113,8 +124,10 @@ class HostCalls:
                 self._keep(b"not found" if outcome == NOT_FOUND else b"", number=outcome, code=None)
             return outcome
         if isinstance(outcome, bytes):
-            self._keep(outcome, number=0, code=None)
-            return len(outcome)
+            length = len(outcome)
+            self._last = outcome
+            self._info = {"length": length, "number": 0, "code": None}
+            return length
         if isinstance(outcome, Answered):
             headers = dict(outcome.headers or {})
             self._keep(outcome.payload, number=0, code=None, performative=outcome.performative.value, headers=headers)
@@ -388,7 +401,7 @@ class Row(Protocol):
         """What answers it."""
 
 
-def answer(g: HostCalls, s: Services, row: Row, arguments: list[int]) -> int | Pending:
+def answer(g: HostCalls, s: Services, row: Row, arguments: Sequence[int]) -> int | Pending:
     """Runs a row; an error of the guest's making becomes its number.
 
     Raises:
