@@ -170,6 +170,25 @@ class Agent(Driver):
         return self._guest.memory_bytes if self._guest is not None else 0
 
     @property
+    def progress(self) -> tuple[int, int]:
+        """Another one after every turn, and with every instance."""
+        return self.attempt, self.counters.turns
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether there is nothing for it to do."""
+        return self.state is _IDLE and not self._scheduled and not self.mailbox
+
+    def compact(self, pagemap: int, least: int) -> int | None:
+        """Makes the memory of an agent that rests small, until its next turn (``Guest.compact``)."""
+        return self._guest.compact(pagemap, least) if self._guest is not None and self.is_resting else None
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether its memory is small just now."""
+        return self._guest is not None and self._guest.is_compact
+
+    @property
     def ended(self) -> bool:
         """Whether the agent is gone for good."""
         return self.state in (State.STOPPED, State.FAILED)

@@ -17,6 +17,7 @@ from caxton.agents.ports import CALL, DONE, FAULT, INTERRUPTED, RESPONSE, YIELD,
 from caxton.agents.spec import Cost, Spec
 from caxton.agents.tracing import HostCall, TraceSink
 from caxton.agents.turn import Turn, World
+from caxton.agents.turn_base import LARGE
 from caxton.agents.waiting import Pending
 from caxton.errors import AgentError, error_for
 from caxton.messages import AgentName
@@ -169,6 +170,8 @@ class Driver(ABC):
         """Tells the budget what the guest has now, also in the middle of a turn: it may wait for long, or run on."""
         if charged != self._memory or self._share:
             self._budget.changed(self._memory, charged, self._share, on_loop=on_loop)
+            if (charged >= LARGE) != (self._memory >= LARGE):
+                self.world.sized(self, charged >= LARGE, on_loop)
             self._memory = charged
             self._share = 0
 

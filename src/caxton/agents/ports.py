@@ -103,6 +103,14 @@ class Guest(Protocol):
     def memory_bytes(self) -> int:
         """The size of the linear memory."""
 
+    def compact(self, pagemap: int, least: int) -> int | None:
+        """Makes the memory small until the next turn, where that frees ``least`` bytes; ``pagemap``: an open
+        /proc/self/pagemap. Answers the bytes that are kept aside; None: all is as it was."""
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the memory is small just now."""
+
     def close(self) -> None:
         """Frees everything, whatever the guest is doing. Not while another thread is inside ``run``."""
 

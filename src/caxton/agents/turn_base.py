@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from caxton import jsontext
 from caxton.agents.delivery import Delivery
@@ -18,12 +18,22 @@ from caxton.errors import NOT_FOUND, AgentError, LimitError, ToolError
 from caxton.messages import AgentName, agent_name
 from caxton.text import safe_name
 
+LARGE: Final = 1 << 20
+"""Bytes of linear memory from which on it is worth looking at what an agent that rests could do without."""
+
+
+def _nobody(agent: Any, is_large: bool, on_loop: bool) -> None:
+    """Nobody wants to know."""
+
+
 LEVELS: Final = ("trace", "debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What all turns of a host share. ``log`` takes (agent, level, text); ``random`` makes (agent, count) bytes."""
+    """What all turns of a host share. ``log`` takes (agent, level, text); ``random`` makes (agent, count) bytes;
+    ``sized`` is told, on any thread, of (an agent whose memory has come to ``LARGE`` or has gone below, whether it is
+    large now, whether this is the event loop)."""
 
     router: Router
     budget: Budget
@@ -31,6 +41,7 @@ class World:
     clock: Clock
     log: Callable[[AgentName, str, bytes], None]
     random: Callable[[AgentName, int], bytes]
+    sized: Callable[[Any, bool, bool], None] = _nobody
 
 
 class Owner(Protocol):

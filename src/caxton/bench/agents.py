@@ -5,6 +5,7 @@ They are built once, by languages.py, into the folder that ``CAXTON_BENCH_AGENTS
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 from functools import cache
@@ -39,6 +40,7 @@ BODY: Final = bytes(range(0x20, 0x7F)) * 3
 MESSAGE: Final = COMMAND + BODY[: 256 - len(COMMAND)]
 LIMITS: Final = Limits()
 _EXABYTE: Final = 1 << 60
+_REST: Final = 0.3
 
 
 @cache
@@ -177,15 +179,15 @@ def _asking(agent: AgentRef, message: bytes, effort: Effort) -> Turn:
 
 
 def _idle(name: str) -> Measure:
-    """The part that weighs agents of one language, before any message and after one answer, in a process of its
-    own."""
+    """The part that weighs agents of one language, before any message, after one answer, and when they have rested, in
+    a process of its own."""
 
     async def measure(effort: Effort) -> Result:
         result = Result()
         if name not in modules():
             return result
         count = max(50, effort.agents // 20)
-        async with Host(memory=_EXABYTE) as host:  # most of what they may have is not there
+        async with Host(memory=_EXABYTE, compact_after=0) as host:  # most of what they may have is not there
 
             async def new(number: int) -> AgentRef:
                 return await host.spawn(f"{name}.new.{number + 20}", modules()[name], limits=LIMITS)
@@ -197,11 +199,39 @@ def _idle(name: str) -> Measure:
 
             what = f"{title(name)}: agent that has had no message yet, each of {count}"
             await memory.weigh(result, f"memory-{name}-new", what, count, new, "caxton")
-            what = f"{title(name)}: idle agent, each of {count}"
+            what = f"{title(name)}: agent that has just answered, each of {count}"
             await memory.weigh(result, f"memory-{name}", what, count, answered, "caxton")
+        await _rested(result, name, count)
         return result
 
     return measure
+
+
+async def _rested(result: Result, name: str, count: int) -> None:
+    """Agents that nobody has asked anything for a while; and how long the next answer of each takes."""
+    async with Host(memory=_EXABYTE, compact_after=_REST) as host:
+        agents: list[AgentRef] = []
+
+        async def answered(number: int) -> AgentRef:
+            agents.append(await host.spawn(f"{name}.{number + 20}", modules()[name], limits=LIMITS))
+            await asked(name, agents[-1])
+            return agents[-1]
+
+        async def rest() -> None:
+            await memory.until(lambda: all(agent.statistics().compact for agent in agents), "not all agents rest")
+
+        await answered(-21)
+        await asyncio.sleep(3 * _REST)
+        if not agents[0].statistics().compact:  # there is nothing to win
+            return
+        what = f"{title(name)}: agent that has rested, each of {count}"
+        await memory.weigh(result, f"memory-{name}-rested", what, count, answered, "caxton", rest)
+        samples = []
+        for agent in agents:
+            began = perf_counter()
+            await asked(name, agent)
+            samples.append((perf_counter() - began) * 1e6)
+        result.add(f"wake-{name}", f"{title(name)}: first ask after a rest", "µs", [median(samples)])
 
 
 idle_wat, idle_c, idle_cpp, idle_zig, idle_rust = map(_idle, (WAT, "c", "cpp", "zig", "rust"))

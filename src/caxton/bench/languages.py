@@ -36,7 +36,7 @@ SECTIONS: Final = (
     Section("large", "Ask an agent, 1 MiB in and out", ("agents.large",)),
     Section(
         "memory",
-        "Resident memory, before any message and after one answer each",
+        "Resident memory, before any message, after one answer each, and at rest",
         tuple(f"agents.idle_{name}" for name in (WAT, *TITLES)),
         again=True,
     ),
@@ -52,7 +52,7 @@ BARS: Final = (
     *(Bar(f"spawn-{name}", f"{TITLES[name]}: spawn to the first answer", 300) for name in _SCRIPTS),
     Bar("spawn-python", "Python: spawn to the first answer", 2_000),
     Bar("memory-python-new", "Python: resident memory per agent that has had no message yet", 128),
-    Bar("memory-python", "Python: resident memory per agent that has answered", 128),
+    Bar("memory-python-rested", "Python: resident memory per idle agent that has answered before", 128),
     Bar("large-component-ratio", "1 MiB of text through a component, against a core module", 5),
     Bar("large-bytes-component-ratio", "1 MiB of bytes through a component, against a core module", 5),
 )

@@ -59,12 +59,18 @@ async def weigh(
     count: int,
     start: Callable[[int], Awaitable[object]],
     subject: str,
+    settle: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """KiB for each of ``count`` units; those that come before pay for what all share, and are not counted."""
+    """KiB for each of ``count`` units; those that come before pay for what all share, and are not counted. ``settle``
+    is waited for before either look."""
     units = [await start(number) for number in range(-20, 0)]
+    if settle is not None:
+        await settle()
     before, anonymous, tables = resident(), own(), page_tables()
     for number in range(count):
         units.append(await start(number))
+    if settle is not None:
+        await settle()
     result.add(name, title, "KiB", [(resident() - before) / count], subject)
     result.add(f"{name}-own", f"{title}: shared pages not counted", "KiB", [(own() - anonymous) / count], subject)
     result.add(f"{name}-tables", f"{title}: page tables", "KiB", [(page_tables() - tables) / count], subject)
@@ -162,10 +168,10 @@ async def suspended(effort: Effort) -> Result:
         before, threads_before = resident(), threads()
         for agent in agents:
             await agent.tell(b"x")
-        await _until(lambda: inside == len(agents), "not all agents came to their tool call")
+        await until(lambda: inside == len(agents), "not all agents came to their tool call")
         waiting, threads_then = resident(), threads()
         gate.set()
-        await _until(lambda: all(a.statistics().turns == 2 for a in agents), "not all turns ended")
+        await until(lambda: all(a.statistics().turns == 2 for a in agents), "not all turns ended")
         if sum(agent.statistics().failures + agent.statistics().traps for agent in agents):
             raise BenchError("a turn that waited for a tool failed")
     count = len(agents)
@@ -176,7 +182,12 @@ async def suspended(effort: Effort) -> Result:
     return result
 
 
-async def _until(condition: Callable[[], bool], otherwise: str) -> None:
+async def until(condition: Callable[[], bool], otherwise: str) -> None:
+    """Waits for something, a minute at most.
+
+    Raises:
+        BenchError: it did not come.
+    """
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_SECONDS
     while not condition():

@@ -56,7 +56,13 @@ def build(path: Path, checked: Checked) -> Configuration:
     return Configuration(
         path,
         HostSettings(
-            places.data, host.get("memory"), host.get("workers"), host.get("seed"), secrets, host.get("warm", True)
+            places.data,
+            host.get("memory"),
+            host.get("workers"),
+            host.get("seed"),
+            secrets,
+            host.get("warm", True),
+            host.get("compact_after"),
         ),
         _tools(checked, places, secrets),
         tuple(_agent(checked, places, name, table) for name, table in agents.items()),

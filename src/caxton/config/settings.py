@@ -24,6 +24,8 @@ class HostSettings:
         seed: makes the agents' random numbers repeatable.
         secrets: the file of secrets; None: there is none.
         warm: whether agents may have warm starts (docs/reference/warm-starts.md).
+        compact_after: seconds without a turn after which an agent's memory is made small; 0: never; None: as the host
+            decides.
     """
 
     data: Path
@@ -32,6 +34,7 @@ class HostSettings:
     seed: int | None = None
     secrets: Path | None = None
     warm: bool = True
+    compact_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

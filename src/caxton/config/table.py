@@ -99,6 +99,11 @@ _HOST: Final = _group(
         "workers": (whole(1, 1024), "Threads for turns that compute long.", "as many as there are cores"),
         "seed": (whole(0, (1 << 63) - 1), "Makes the agents' random numbers repeatable."),
         "warm": (FLAG, "Agents may begin where their module's initialisation, run once, has left it.", "`true`"),
+        "compact_after": (
+            time(YEAR, zero=True),
+            "Time without a turn after which a large agent's memory is made small until its next one; 0 is never.",
+            '`"5s"`',
+        ),
     },
 )
 _SECRETS: Final = [Setting("secrets.file", PATH, 'A file of secrets, `NAME = "value"` each; nobody else may read it.')]

@@ -17,9 +17,10 @@ from caxton.agents.grants import Grants
 from caxton.agents.ports import Clock
 from caxton.agents.spec import Limits, Restart, Spec
 from caxton.agents.turn import World
-from caxton.agents.units import count, size
+from caxton.agents.units import count, seconds, size
 from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
+from caxton.host.compaction import AFTER, Compaction
 from caxton.host.debugging import NOTHING, Debug
 from caxton.host.loading import UNWATCHED, Loader, Source, check_features, guest_limits, path_of
 from caxton.host.logs import LogSink, agent_log, to_logging
@@ -57,6 +58,8 @@ class Host(Toolbelt):
         log: takes what agents log: their name, the level, the line; by default Python's ``logging``.
         warm: whether agents may begin where their module's initialisation, run once, has left it; see
             docs/reference/warm-starts.md for what they then share.
+        compact_after: seconds (or a text such as ``"1m"``) without a turn after which an agent's memory is made small
+            until its next one; 0: never. By default 5 s, and never with a ``clock`` of your own.
         tools: what built-in tools and MCP servers are set up with (``ToolSettings()`` is a set-up, too); by default
             there are none.
 
@@ -74,6 +77,7 @@ class Host(Toolbelt):
         log: LogSink | None = None,
         tools: ToolSettings | None = None,
         warm: bool = True,
+        compact_after: float | str | None = None,
     ) -> None:
         self._memory_limit = None if memory is None else size(memory, "memory")
         self._workers = count(workers if workers is not None else (os.cpu_count() or 1), "workers", 1, 1024)
@@ -81,6 +85,8 @@ class Host(Toolbelt):
         self._given_clock = clock
         self._sink = log or to_logging
         self._warm = warm
+        after = compact_after if compact_after is not None else (AFTER if clock is None else 0)
+        self._compact_after = seconds(after, "compact_after")
         self._tooling = Tooling(tools)
         self._configured: Configuration | None = None
         self._last_parts: tuple[Limits | None, Grants | None, Restart | None] = (None, None, None)
@@ -100,7 +106,14 @@ class Host(Toolbelt):
 
         found = load(path)
         said = found.host
-        host = cls(memory=said.memory, workers=said.workers, seed=said.seed, tools=found.tools, warm=said.warm)
+        host = cls(
+            memory=said.memory,
+            workers=said.workers,
+            seed=said.seed,
+            tools=found.tools,
+            warm=said.warm,
+            compact_after=said.compact_after,
+        )
         host._configured = found
         return host
 
@@ -122,7 +135,16 @@ class Host(Toolbelt):
         except BaseException:
             self._closed = True
             raise
-        self._world = World(self.router, self._budget, tools, self.clock, agent_log(self._sink), self._random)
+        self._compaction = Compaction(self.clock, self._compact_after, self.loop)
+        self._world = World(
+            self.router,
+            self._budget,
+            tools,
+            self.clock,
+            agent_log(self._sink),
+            self._random,
+            self._compaction.note,
+        )
         if self._configured is not None:
             await self._start_configured(self._configured)
         return self
@@ -149,6 +171,7 @@ class Host(Toolbelt):
             raise
 
     async def _close(self) -> None:
+        self._compaction.close()
         for agent in self.router:
             await AgentRef(self, agent).stop()
         await self._tooling.close()

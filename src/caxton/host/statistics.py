@@ -22,6 +22,7 @@ class AgentStatistics:
         held: bytes of state, timers and subscriptions.
         log_dropped: log lines beyond a turn's budget.
         failure: why it has ended, if it has.
+        compact: whether its memory is small just now, since nobody has asked it anything for a while.
     """
 
     name: str
@@ -40,6 +41,7 @@ class AgentStatistics:
     held: int
     log_dropped: int
     failure: str | None
+    compact: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The figures as JSON-ready data."""
@@ -95,6 +97,7 @@ def agent_statistics(agent: Agent) -> AgentStatistics:
         held=agent.held.used,
         log_dropped=counters.log_dropped,
         failure=str(agent.failure) if agent.failure is not None else None,
+        compact=agent.is_compact,
     )
 
 

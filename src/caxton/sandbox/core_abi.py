@@ -255,6 +255,20 @@ class CoreGuest:
         self._cap = cap if cap < limit else None
         shim.cx_limit_memory(self._slot, cap)
 
+    def compact(self, pagemap: int, least: int) -> int | None:
+        """Makes the memory of an instance that is between two turns small, where that frees ``least`` bytes or more;
+        ``pagemap`` is an open /proc/self/pagemap. The next turn finds all as it was (shim_compact.c).
+
+        Answers the bytes that are kept aside; None: all is as it was.
+        """
+        kept = int(shim.cx_compact(self._slot, pagemap, least))
+        return None if kept < 0 else kept
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the memory is small just now."""
+        return bool(self._slot) and int(shim.cx_kept_length(self._slot)) >= 0
+
     def close(self) -> None:
         """Frees the instance, whatever it is doing."""
         slot, self._slot = self._slot, ffi.NULL

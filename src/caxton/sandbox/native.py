@@ -16,7 +16,7 @@ from typing import Any, Final
 from caxton.sandbox import native_abi
 
 WASMTIME_VERSION: Final = "50.0.1"
-SHIM_VERSION: Final = 3
+SHIM_VERSION: Final = 4
 
 
 class NativeError(ImportError):

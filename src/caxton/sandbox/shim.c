@@ -21,7 +21,7 @@
 
 #include "shim_private.h"
 
-#define SHIM_VERSION 3u
+#define SHIM_VERSION 4u
 #define PAGE 65536u
 #define FIRST_BUFFER 4096u
 #define MOST_INSTANCES 100 /* core instances of one component; component_binary.py counts them before */
@@ -569,6 +569,7 @@ wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile) {
 /* ---- the life of an instance ------------------------------------------------------------------------------ */
 
 static void begin(cx_slot_t *slot, uint64_t deadline_ns) {
+  if (slot->kept) cxp_unfold(slot);
   slot->fault = CX_FAULT_NONE;
   slot->trap_code = -1;
   slot->status = 0;
@@ -606,6 +607,15 @@ cx_slot_t *cx_new(const cx_program_t *program, uint64_t deadline_ns) {
   slot->future = wasmtime_instance_pre_instantiate_async(program->pre, slot->context, &slot->instance, &slot->trap,
                                                          &slot->error);
   return slot;
+}
+
+/* Memory number `which` of an instance; false where there are no more. */
+bool cxp_memory(cx_slot_t *slot, uint32_t which, memory_t *memory) {
+  if (slot->part) return cxc_memory(slot, which, memory);
+  if (which) return false;
+  see_memory(slot, slot->context);
+  *memory = (memory_t){slot->base, slot->size};
+  return true;
 }
 
 int cxp_fail(cx_slot_t *slot, int fault) { return fail(slot, fault); }
@@ -656,6 +666,7 @@ void cx_delete(cx_slot_t *slot) {
   if (slot->error) wasmtime_error_delete(slot->error);
   if (slot->part) cxc_delete(slot);
   wasmtime_store_delete(slot->store);
+  free(slot->kept);
   free(slot->copy);
   free(slot);
 }

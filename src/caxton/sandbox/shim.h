@@ -210,6 +210,8 @@ typedef struct {
   void *reply;            /* the pieces of that result that are not there yet */
 } cx_part_t;
 
+struct cx_kept;
+
 /* One instance, and the call that it is in. */
 typedef struct {
   const cx_program_t *program;
@@ -261,6 +263,7 @@ typedef struct {
   wasmtime_val_t value;
   cx_part_t *part; /* of a component */
   uint64_t memory_cap;
+  struct cx_kept *kept; /* while the instance rests: what its memory has that the module's image has not */
 } cx_slot_t;
 
 uint32_t cx_version(void);
@@ -276,6 +279,8 @@ int cx_charge(cx_slot_t *slot, uint64_t bytes);
 uint64_t cx_fuel_left(const cx_slot_t *slot);
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes);
 void cx_delete(cx_slot_t *slot);
+int64_t cx_compact(cx_slot_t *slot, int pagemap, uint64_t least);
+int64_t cx_kept_length(const cx_slot_t *slot);
 wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile);
 
 /* Components. */

@@ -846,11 +846,18 @@ static uint64_t store_of(cx_slot_t *slot) {
   return part->store = made.store_id;
 }
 
-memory_t cxc_main_memory(cx_slot_t *slot) {
-  const cx_origin_t *origin = slot->program->origin;
-  const uint32_t *place = &origin->places[2 * (size_t)origin->main_memory];
+static memory_t memory_number(cx_slot_t *slot, uint32_t which) {
+  const uint32_t *place = &slot->program->origin->places[2 * (size_t)which];
   wasmtime_memory_t handle = memory_of(store_of(slot), place[0], place[1]);
   return (memory_t){wasmtime_memory_data(slot->context, &handle), wasmtime_memory_data_size(slot->context, &handle)};
+}
+
+memory_t cxc_main_memory(cx_slot_t *slot) { return memory_number(slot, slot->program->origin->main_memory); }
+
+bool cxc_memory(cx_slot_t *slot, uint32_t which, memory_t *memory) {
+  if (which >= slot->program->origin->memories) return false;
+  *memory = memory_number(slot, which);
+  return true;
 }
 
 uint64_t cx_memory_at(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory) {

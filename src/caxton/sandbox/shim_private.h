@@ -50,6 +50,9 @@ typedef struct { uint8_t *base; uint64_t size; } memory_t;
 
 /* The memory that payloads lie in. It does not move while the guest waits. */
 HIDDEN memory_t cxc_main_memory(cx_slot_t *slot);
+HIDDEN bool cxc_memory(cx_slot_t *slot, uint32_t which, memory_t *memory);
+HIDDEN bool cxp_memory(cx_slot_t *slot, uint32_t which, memory_t *memory);
+HIDDEN void cxp_unfold(cx_slot_t *slot);
 
 static inline bool cxc_inside(memory_t memory, uint64_t address, uint64_t length) {
   return length <= memory.size && address <= memory.size - length;
