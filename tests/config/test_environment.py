@@ -19,6 +19,7 @@ def test_every_variable(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
         "CAXTON_HOST_MEMORY": "1_000_000",
         "CAXTON_HOST_WORKERS": "1_0",
         "CAXTON_HOST_SEED": "0",
+        "CAXTON_HOST_COMPACT_AFTER": "1m",
         "CAXTON_SECRETS_FILE": str(here.secrets("of-the-host.toml")),
         "CAXTON_TOOLS_HTTP_MAX_BYTES": "1 MiB",
         "CAXTON_TOOLS_HTTP_TIMEOUT": "2.5",
@@ -38,6 +39,7 @@ def test_every_variable(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     found = here.load("", environment)
     host, tools, folder = found.host, found.tools, here.folder
     assert (host.data, host.memory, host.workers, host.seed) == (folder / "data", 1_000_000, 10, 0)
+    assert host.compact_after == 60.0
     assert host.secrets == tools.secrets == folder / "of-the-host.toml"
     assert (tools.http.max_bytes, tools.http.timeout, tools.http.redirects) == (1 << 20, 2.5, 1)
     assert (tools.fs.root, tools.fs.quota, tools.fs.max_bytes) == (folder.parent / "files", 3, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -210,3 +211,11 @@ def test_memory_falls(run: Run) -> None:
             assert had - resident() > 30 * MIB
 
     run(main())
+
+
+def test_the_configuration(tmp_path: Path) -> None:
+    """Says it too."""
+    path = tmp_path / "caxton.toml"
+    for text, expected in {"": 5.0, "[host]\ncompact_after = '1m'": 60.0, "[host]\ncompact_after = 0": 0.0}.items():
+        path.write_text(text)
+        assert caxton.Host.from_config(path)._compact_after == expected

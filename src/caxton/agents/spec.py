@@ -18,6 +18,9 @@ _MAX_MEMORY: Final = 4 << 30
 _MAX_COUNT: Final = 1_000_000_000
 _MAX_TRANSFER: Final = (1 << 30) - 1
 _DAY: Final = 86_400.0
+COMPACT_AFTER: Final = 5.0
+"""Seconds without a turn, by default, after which a large agent's memory is made small."""
+
 STRATEGIES: Final = ("permanent", "transient", "temporary")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from caxton.agents.grants import Grants
 from caxton.agents.rules import Rule
-from caxton.agents.spec import Limits, Restart
+from caxton.agents.spec import COMPACT_AFTER, Limits, Restart
 from caxton.config.settings import AgentSettings, Configuration, HostSettings
 from caxton.config.table import HTTP_KEYS, STDIO_KEYS
 from caxton.config.walk import Checked
@@ -62,7 +62,7 @@ def build(path: Path, checked: Checked) -> Configuration:
             host.get("seed"),
             secrets,
             host.get("warm", True),
-            host.get("compact_after"),
+            host.get("compact_after", COMPACT_AFTER),
         ),
         _tools(checked, places, secrets),
         tuple(_agent(checked, places, name, table) for name, table in agents.items()),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from caxton.agents.grants import Grants
-from caxton.agents.spec import Limits, Restart
+from caxton.agents.spec import COMPACT_AFTER, Limits, Restart
 from caxton.messages import AgentName
 from caxton.tools.settings import ToolSettings
 
@@ -24,8 +24,7 @@ class HostSettings:
         seed: makes the agents' random numbers repeatable.
         secrets: the file of secrets; None: there is none.
         warm: whether agents may have warm starts (docs/reference/warm-starts.md).
-        compact_after: seconds without a turn after which an agent's memory is made small; 0: never; None: as the host
-            decides.
+        compact_after: seconds without a turn after which an agent's memory is made small; 0: never.
     """
 
     data: Path
@@ -34,7 +33,7 @@ class HostSettings:
     seed: int | None = None
     secrets: Path | None = None
     warm: bool = True
-    compact_after: float | None = None
+    compact_after: float = COMPACT_AFTER
 
 
 @dataclass(frozen=True, slots=True)

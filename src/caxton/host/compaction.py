@@ -21,9 +21,6 @@ from typing import Final
 from caxton.agents.agent import Agent
 from caxton.agents.ports import Clock, Timer
 
-AFTER: Final = 5.0
-"""Seconds without a turn, by default, after which an agent's memory is made small."""
-
 LEAST: Final = 64 << 10
 """Bytes that must be won."""
 

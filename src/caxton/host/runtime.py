@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 from caxton.agents.agent import Agent
 from caxton.agents.grants import Grants
 from caxton.agents.ports import Clock
-from caxton.agents.spec import Limits, Restart, Spec
+from caxton.agents.spec import COMPACT_AFTER, Limits, Restart, Spec
 from caxton.agents.turn import World
 from caxton.agents.units import count, seconds, size
 from caxton.errors import AgentError, HostError
 from caxton.host.clock import LoopClock
-from caxton.host.compaction import AFTER, Compaction
+from caxton.host.compaction import Compaction
 from caxton.host.debugging import NOTHING, Debug
 from caxton.host.loading import UNWATCHED, Loader, Source, check_features, guest_limits, path_of
 from caxton.host.logs import LogSink, agent_log, to_logging
@@ -85,7 +85,7 @@ class Host(Toolbelt):
         self._given_clock = clock
         self._sink = log or to_logging
         self._warm = warm
-        after = compact_after if compact_after is not None else (AFTER if clock is None else 0)
+        after = compact_after if compact_after is not None else (COMPACT_AFTER if clock is None else 0)
         self._compact_after = seconds(after, "compact_after")
         self._tooling = Tooling(tools)
         self._configured: Configuration | None = None
