@@ -179,8 +179,8 @@ def _asking(agent: AgentRef, message: bytes, effort: Effort) -> Turn:
 
 
 def _idle(name: str) -> Measure:
-    """The part that weighs agents of one language, before any message, after one answer, and when they have rested, in
-    a process of its own."""
+    """The part that weighs agents of one language, before any message and after one answer, in a process of its
+    own."""
 
     async def measure(effort: Effort) -> Result:
         result = Result()
@@ -201,39 +201,52 @@ def _idle(name: str) -> Measure:
             await memory.weigh(result, f"memory-{name}-new", what, count, new, "caxton")
             what = f"{title(name)}: agent that has just answered, each of {count}"
             await memory.weigh(result, f"memory-{name}", what, count, answered, "caxton")
-        await _rested(result, name, count)
         return result
 
     return measure
 
 
-async def _rested(result: Result, name: str, count: int) -> None:
-    """Agents that nobody has asked anything for a while; and how long the next answer of each takes."""
-    async with Host(memory=_EXABYTE, compact_after=_REST) as host:
-        agents: list[AgentRef] = []
+def _rested(name: str) -> Measure:
+    """The part that weighs agents that nobody has asked anything for a while, and tells how long the next answer of
+    each takes. It has a process of its own too: what others have left would be used again, and not be counted."""
 
-        async def answered(number: int) -> AgentRef:
-            agents.append(await host.spawn(f"{name}.{number + 20}", modules()[name], limits=LIMITS))
-            await asked(name, agents[-1])
-            return agents[-1]
+    async def measure(effort: Effort) -> Result:
+        result = Result()
+        if name in modules():
+            async with Host(memory=_EXABYTE, compact_after=_REST) as host:
+                await _weigh_rested(result, name, max(50, effort.agents // 20), host)
+        return result
 
-        async def rest() -> None:
-            await memory.until(lambda: all(agent.statistics().compact for agent in agents), "not all agents rest")
+    return measure
 
-        await answered(-21)
-        await asyncio.sleep(3 * _REST)
-        if not agents[0].statistics().compact:  # there is nothing to win
-            return
-        what = f"{title(name)}: agent that has rested, each of {count}"
-        await memory.weigh(result, f"memory-{name}-rested", what, count, answered, "caxton", rest)
-        samples = []
-        for agent in agents:
-            began = perf_counter()
-            await asked(name, agent)
-            samples.append((perf_counter() - began) * 1e6)
-        result.add(f"wake-{name}", f"{title(name)}: first ask after a rest", "µs", [median(samples)])
+
+async def _weigh_rested(result: Result, name: str, count: int, host: Host) -> None:
+    agents: list[AgentRef] = []
+
+    async def answered(number: int) -> AgentRef:
+        agents.append(await host.spawn(f"{name}.{number + 20}", modules()[name], limits=LIMITS))
+        await asked(name, agents[-1])
+        return agents[-1]
+
+    async def rest() -> None:
+        await memory.until(lambda: all(agent.statistics().compact for agent in agents), "not all agents rest")
+
+    await answered(-21)
+    await asyncio.sleep(3 * _REST)
+    if not agents[0].statistics().compact:  # there is nothing to win
+        return
+    what = f"{title(name)}: agent that has rested, each of {count}"
+    await memory.weigh(result, f"memory-{name}-rested", what, count, answered, "caxton", rest)
+    samples = []
+    for agent in agents:
+        began = perf_counter()
+        await asked(name, agent)
+        samples.append((perf_counter() - began) * 1e6)
+    result.add(f"wake-{name}", f"{title(name)}: first ask after a rest", "µs", [median(samples)])
 
 
 idle_wat, idle_c, idle_cpp, idle_zig, idle_rust = map(_idle, (WAT, "c", "cpp", "zig", "rust"))
 idle_go, idle_assemblyscript, idle_python = map(_idle, ("go", "assemblyscript", "python"))
 idle_javascript, idle_typescript = map(_idle, ("javascript", "typescript"))
+rested_go, rested_assemblyscript, rested_python = map(_rested, ("go", "assemblyscript", "python"))
+rested_javascript, rested_typescript = map(_rested, ("javascript", "typescript"))

@@ -28,6 +28,8 @@ examples:
 
 _SLIM: Final = ("c", "zig", "rust", "assemblyscript")
 _SCRIPTS: Final = ("javascript", "typescript")
+_LARGE: Final = ("go", "assemblyscript", "python", *_SCRIPTS)
+"""Whose agents have enough memory to be worth looking at while they rest."""
 
 SECTIONS: Final = (
     Section("start", "Start an agent, to its handle", ("agents.start",)),
@@ -37,7 +39,10 @@ SECTIONS: Final = (
     Section(
         "memory",
         "Resident memory, before any message, after one answer each, and at rest",
-        tuple(f"agents.idle_{name}" for name in (WAT, *TITLES)),
+        (
+            *(f"agents.idle_{name}" for name in (WAT, *TITLES)),
+            *(f"agents.rested_{name}" for name in _LARGE),
+        ),
         again=True,
     ),
 )
