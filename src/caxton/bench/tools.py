@@ -13,7 +13,7 @@ from typing import Final
 from caxton import Grants, Host
 from caxton.bench import sources
 from caxton.bench.effort import Effort
-from caxton.bench.figures import Result, Turn, contest
+from caxton.bench.figures import Result
 from caxton.bench.memory import threads
 
 _SERVERS: Final = Path(__file__).with_name("servers")
@@ -25,30 +25,51 @@ _GRANTS: Final = Grants(tools=["bench.*"])
 
 async def measure(effort: Effort) -> Result:
     """The median of single calls: through an agent (asked, so with all that an ask costs), and through the SDK's own
-    client; each with a server of its own."""
+    client; each with a server of its own.
+
+    Each call of one is followed by one of the other, and a pair's difference is taken before the median: a machine that
+    is quicker for a moment is so for both.
+    """
     from mcp import Client, StdioServerParameters, stdio_client
 
     module = sources.text("mcp")
     host = _host(_HOLD)
     parameters = StdioServerParameters(command=_HOLD[0], args=list(_HOLD[1:]))
+    rounds: list[tuple[float, float, float]] = []
     async with host, Client(stdio_client(parameters)) as client:
         agent = await host.spawn("caller", module, grants=_GRANTS)
-        await agent.ask(b"")
+
+        async def ours() -> None:
+            await agent.ask(b"")
 
         async def bare() -> None:
             await client.call_tool("hold", {})
 
-        turns: dict[str, Turn] = {
-            "tool-call": lambda: _median(lambda: agent.ask(b""), effort.seconds * 3),
-            "tool-call-bare": lambda: _median(bare, effort.seconds * 3),
-        }
-        found = await contest(turns, effort.rounds)
+        await _pairs(ours, bare, effort.seconds)  # warming up
+        for _ in range(effort.rounds):
+            rounds.append(await _pairs(ours, bare, effort.seconds * 6))
     result = Result()
-    result.add("tool-call", "call_tool of an agent, stdio", "µs", found["tool-call"])
-    result.add("tool-call-bare", "call_tool of the bare SDK, stdio", "µs", found["tool-call-bare"], "other")
-    more = [ours - bare for ours, bare in zip(found["tool-call"], found["tool-call-bare"], strict=True)]
-    result.add("tool-call-more", "what the agent's takes more", "µs", more, "ratio")
+    result.add("tool-call", "call_tool of an agent, stdio", "µs", [found[0] for found in rounds])
+    result.add("tool-call-bare", "call_tool of the bare SDK, stdio", "µs", [found[1] for found in rounds], "other")
+    result.add("tool-call-more", "what the agent's takes more", "µs", [found[2] for found in rounds], "ratio")
     return result
+
+
+async def _pairs(
+    ours: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]], seconds: float
+) -> tuple[float, float, float]:
+    """Microseconds of the median call of either, and of the median difference; over so many seconds of calls in
+    turn."""
+    times: tuple[list[float], list[float]] = ([], [])
+    calls = (ours, other)
+    end = perf_counter() + seconds
+    while perf_counter() < end or not times[0]:
+        for which in (0, 1) if len(times[0]) % 2 else (1, 0):
+            began = perf_counter()
+            await calls[which]()
+            times[which].append(perf_counter() - began)
+    more = [a - b for a, b in zip(*times, strict=True)]
+    return median(times[0]) * 1e6, median(times[1]) * 1e6, median(more) * 1e6
 
 
 async def waiting(effort: Effort) -> Result:
@@ -82,14 +103,3 @@ def _host(server: tuple[str, ...]) -> Host:
     host = Host()
     host.add_server("bench", server)
     return host
-
-
-async def _median(call: Callable[[], Awaitable[object]], seconds: float) -> float:
-    """Microseconds of the median call, over so many seconds of calls one after the other."""
-    times: list[float] = []
-    end = perf_counter() + seconds
-    while perf_counter() < end:
-        began = perf_counter()
-        await call()
-        times.append(perf_counter() - began)
-    return median(times) * 1e6
