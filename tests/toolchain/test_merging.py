@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 import caxton
 from caxton.sandbox.component_binary import read_outline
+from caxton.toolchain.merging.called import is_called
 from caxton.toolchain.merging.component import merged
 from caxton.toolchain.merging.inside import merged_inside
+from caxton.toolchain.merging.links import Links
+from caxton.toolchain.merging.wiring import read_wiring
 from tests.sandbox.guests import Box
 from tests.toolchain.linked import CALL_SAME, MANY, linked, linked_inside
 
@@ -120,3 +123,24 @@ def test_it_is_still_refused_what_it_lacks() -> None:
     with Box() as box, pytest.raises(caxton.CaxtonError) as caught:
         box.spawn(merged(binary(NOW="never-ms")))
     assert caught.value.code == "module.unknown-import"
+
+
+def test_what_agents_call_by_way_of_a_table_is_named_first() -> None:
+    """In a segment of its own, so that what the engine keeps of it lies together; numbers of segments still fit."""
+    text = linked(SAME=MANY, CHECK=CALL_SAME)
+    for name in ("malloc", "adapter_less"):
+        after = merged(bytes(wasmtime.wat2wasm(text.replace("$shout", f"${name}"))))
+        links = Links(read_wiring(after))
+        segments = [segment for made in links.inside for segment in links.parts(made).elements]
+        declared = [segment.functions for segment in segments[:1] if segment.flags == 3]
+        assert [1] * (name == "malloc") == [len(functions) for functions in declared]
+        with Box() as box:
+            assert box.ask(box.spawn(after), "whole").payload == b"WHOLE!"
+
+
+def test_what_is_called() -> None:
+    """CPython's functions and those of the component model, not an agent's own."""
+    assert is_called("long_dealloc")
+    assert is_called("adapter ask")
+    assert not is_called("handle")
+    assert not is_called("")

@@ -14,6 +14,7 @@ from typing import Final
 
 from caxton.sandbox.binary_reader import Reader
 from caxton.sandbox.encoding import address, name, section, sized, unsigned, vector
+from caxton.toolchain.merging.called import is_called
 from caxton.toolchain.merging.code import Numbers, renumbered
 from caxton.toolchain.merging.parts import FUNC, GLOBAL, MEMORY, PREAMBLE, TABLE, Elements, Parts, Unmergeable
 
@@ -55,8 +56,10 @@ class Merger:
     _starts: dict[tuple[int, int], int] = field(default_factory=dict)
     _exports: dict[Place, str] = field(default_factory=dict)
     _constants: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    _called: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._called = [_called_of(parts) for parts in self.modules]
         for kind in (FUNC, TABLE, MEMORY, GLOBAL):
             at = self.outside if kind == FUNC else 0
             for module, parts in enumerate(self.modules):
@@ -84,7 +87,7 @@ class Merger:
             5: [memory for p in self.modules for memory in p.memories],
             6: [g.head + self._value(i, g.value) for i, p in enumerate(self.modules) for g in p.globals],
             7: [name(key) + bytes([at.kind]) + unsigned(self._number(at)) for at, key in self._exports.items()],
-            9: elements,
+            9: [*self._first(numbers), *elements],
         }
         parts = [PREAMBLE, *(section(number, vector(items)) for number, items in sections.items() if items)]
         if data:
@@ -107,7 +110,7 @@ class Merger:
             return [unsigned(self._number(self.source(module, kind, number))) for number in range(count)]
 
         before = self.modules[:module]
-        segments = sum(len(p.elements) for p in before), sum(len(p.segments) for p in before)
+        segments = any(self._called) + sum(len(p.elements) for p in before), sum(len(p.segments) for p in before)
         counts = len(parts.elements), len(parts.segments)
         elements, data = ([unsigned(at + i) for i in range(n)] for at, n in zip(segments, counts, strict=True))
         return Numbers(types, of(FUNC), of(TABLE), of(GLOBAL), elements, data)
@@ -128,6 +131,11 @@ class Merger:
             return bytes([segment.flags, 0]) + functions
         offset, table = self._value(module, segment.offset), numbers.tables[segment.table]
         return b"\0" + offset + functions if table == b"\0" else b"\x02" + table + offset + b"\0" + functions
+
+    def _first(self, numbers: list[Numbers]) -> list[bytes]:
+        """A segment that names what agents are known to call, and does nothing else."""
+        found = [to.functions[number] for called, to in zip(self._called, numbers, strict=True) for number in called]
+        return [b"\x03\0" + vector(found)] if found else []
 
     def _data(self, module: int, offset: bytes | None, content: bytes) -> bytes:
         return (b"\x01" if offset is None else b"\0" + self._value(module, offset)) + sized(content)
@@ -176,6 +184,12 @@ class Merger:
         )
         content = vector([unsigned(number) + name(text) for number, text in named])
         return section(0, name("name") + b"\x01" + sized(content))
+
+
+def _called_of(parts: Parts) -> list[int]:
+    """The functions in a module's segments that agents are known to call by way of a table (``called.py``)."""
+    numbers = {number for segment in parts.elements for number in segment.functions}
+    return sorted(number for number in numbers if is_called(parts.names.get(number, "")))
 
 
 def _signed(reader: Reader) -> int:
