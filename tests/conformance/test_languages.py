@@ -16,7 +16,7 @@ def test_every_behaviour_is_kept(language: str) -> None:
     """From empty messages to cancelled turns."""
     found = verdicts(language)
     assert len(BEHAVIOURS) == len(found)
-    assert unkept(found, language) == []
+    assert unkept(found) == []
 
 
 def test_the_table_is_current() -> None:

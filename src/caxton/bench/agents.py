@@ -20,15 +20,12 @@ from caxton.bench.catalogue import Measure
 from caxton.bench.effort import Effort
 from caxton.bench.figures import Result, Turn, contest, per_await, ratios
 from caxton.bench.job import BenchError
-from caxton.conformance.languages import KNOWN
 
 FOLDER: Final = "CAXTON_BENCH_AGENTS"
 WAT: Final = "wat"
 COMPONENT: Final = "component"
 TEXTS: Final = {WAT: ("WAT", "echo"), COMPONENT: ("WAT, a component", "echo_component")}
 
-_LEAKING: Final = tuple(name for name, known in KNOWN.items() if "flat/large" in known)
-"""Whose agents would have no memory left after some answers of a MiB of bytes."""
 """The agents in text: what they are called, and their files. Both echo the whole message."""
 
 TITLES: Final = {
@@ -136,9 +133,8 @@ async def turn(effort: Effort) -> Result:
 async def large(effort: Effort) -> Result:
     """An ask of a MiB of text, and one of a MiB of bytes."""
     result = await _asks(effort, "large", "ask, 1 MiB of text", _filled(BODY))
-    other = await _asks(effort, "large-bytes", "ask, 1 MiB of bytes", _filled(bytes(range(256))), *_LEAKING)
+    other = await _asks(effort, "large-bytes", "ask, 1 MiB of bytes", _filled(bytes(range(256))))
     result.figures += other.figures
-    result.notes += [f"{title(name)} gets no bytes: {KNOWN[name]['flat/large']}" for name in _LEAKING]
     return result
 
 
@@ -147,14 +143,10 @@ def _filled(body: bytes) -> bytes:
     return COMMAND + (body * (size // len(body) + 1))[:size]
 
 
-async def _asks(effort: Effort, figure: str, what: str, message: bytes, *without: str) -> Result:
+async def _asks(effort: Effort, figure: str, what: str, message: bytes) -> Result:
     result = Result()
     async with Host() as host:
-        agents = {
-            name: await host.spawn(name, module, limits=LIMITS)
-            for name, module in modules().items()
-            if name not in without
-        }
+        agents = {name: await host.spawn(name, module, limits=LIMITS) for name, module in modules().items()}
         for name, agent in agents.items():
             await asked(name, agent, message)
         found = await contest({name: _asking(agent, message, effort) for name, agent in agents.items()}, effort.rounds)

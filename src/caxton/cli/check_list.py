@@ -12,7 +12,6 @@ from rich.text import Text
 
 from caxton.cli.check_points import FAILED, OK, SKIPPED
 from caxton.conformance import BEHAVIOURS, Verdict, prove
-from caxton.conformance.languages import KNOWN
 from caxton.errors import AgentFailed, CaxtonError
 
 PATIENCE: Final = 30.0
@@ -40,7 +39,7 @@ class Proven:
     @property
     def error(self) -> CaxtonError | None:
         """``agent.failed`` where not all were: the agent is not what it says."""
-        wrong = [verdict.behaviour.id for verdict in self.verdicts if not verdict.kept and not self._known(verdict)]
+        wrong = [verdict.behaviour.id for verdict in self.verdicts if not verdict.kept]
         if not wrong:
             return None
         more = f" and {len(wrong) - _NAMED} others" if len(wrong) > _NAMED else ""
@@ -53,16 +52,12 @@ class Proven:
             {
                 "id": verdict.behaviour.id,
                 "title": verdict.behaviour.sentence,
-                "status": SKIPPED if self._known(verdict) else _STATUS[verdict.kept],
-                "detail": self._known(verdict) or verdict.detail,
+                "status": _STATUS[verdict.kept],
+                "detail": verdict.detail,
             }
             for verdict in self.verdicts
         ]
         return {"language": self.language, "kept": self.kept, "of": len(self.verdicts), "behaviours": behaviours}
-
-    def _known(self, verdict: Verdict) -> str | None:
-        """Why the language's tools do not let its agents keep this; None where that is not so."""
-        return None if verdict.kept else KNOWN.get(self.language, {}).get(verdict.behaviour.id)
 
     def lines(self) -> Iterator[Text]:
         """For people: a line for each group, and one for each that was not kept."""
@@ -73,8 +68,7 @@ class Proven:
             yield Text(f"{kept:>3} of {len(verdicts):>2}  {group}", style)
             for verdict in verdicts:
                 if not verdict.kept:
-                    said = self._known(verdict) or verdict.detail
-                    yield Text(f"    {verdict.behaviour.id}: {verdict.behaviour.sentence}. But {said}")
+                    yield Text(f"    {verdict.behaviour.id}: {verdict.behaviour.sentence}. But {verdict.detail}")
         all_kept = self.error is None
         said = f"it keeps {self.kept} of {len(self.verdicts)} behaviours, as an agent in {self.language}"
         yield Text(said, "bold green" if all_kept else "bold red")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from caxton.errors import HostError
@@ -13,15 +11,6 @@ from caxton.toolchain import NAMES, Machine, build, create_project, language
 from caxton.toolchain.places import sdk_folder
 
 AGENT: Final = "conformance"
-
-KNOWN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {
-        "python": {
-            "flat/large": "componentize-py 0.25.1 never frees a list of bytes that Python code hands out; text is freed"
-        }
-    }
-)
-"""What a language's own tools do not let its agents keep, and why."""
 
 
 def languages() -> list[str]:

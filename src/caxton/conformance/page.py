@@ -9,21 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from caxton.conformance.behaviour import Behaviour
-from caxton.conformance.languages import KNOWN
 from caxton.conformance.trial import Verdict
 
 BEGIN: Final = "<!-- Written by `make conformance`: change the list, or prove it again; do not edit what follows. -->"
 END: Final = "<!-- The end of what is written by `make conformance`. -->"
-KEPT, UNKEPT, UNTRIED, KNOWN_MARK = "✓", "**no**", "-", "†"
+UNTRIED: Final = "-"
+_MARKS: Final = {True: "✓", False: "**no**", None: UNTRIED}
 
 
 def table(behaviours: Sequence[Behaviour], results: Mapping[str, Iterable[Verdict]]) -> str:
     """The table in Markdown: a row for each behaviour, a column for each language in ``results``."""
     names = list(results)
-    marks = {
-        name: {verdict.behaviour.id: _mark(verdict, KNOWN.get(name, {})) for verdict in found}
-        for name, found in results.items()
-    }
+    marks = {name: {each.behaviour.id: _MARKS[each.kept] for each in found} for name, found in results.items()}
     lines = [
         f"{len(behaviours)} behaviours, proven for {len(names)} languages.",
         "",
@@ -33,16 +30,7 @@ def table(behaviours: Sequence[Behaviour], results: Mapping[str, Iterable[Verdic
     for each in behaviours:
         row = "".join(f" {marks[name].get(each.id, UNTRIED)} |" for name in names)
         lines.append(f"| `{each.id}` | {each.sentence} |{row}")
-    reasons = [f"`{id_}` for {name}: {why}." for name in names for id_, why in KNOWN.get(name, {}).items()]
-    if reasons:
-        lines += ["", f"{KNOWN_MARK} What a language's own tools do not let its agents keep. " + " ".join(reasons)]
     return "\n".join(lines)
-
-
-def _mark(verdict: Verdict, known: Mapping[str, str]) -> str:
-    if verdict.behaviour.id in known:
-        return KNOWN_MARK
-    return UNTRIED if verdict.kept is None else KEPT if verdict.kept else UNKEPT
 
 
 def with_table(page: str, found: str) -> str:

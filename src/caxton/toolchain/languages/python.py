@@ -17,6 +17,7 @@ from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.merging.component import merged
 from caxton.toolchain.merging.immortal import with_immortals
+from caxton.toolchain.merging.lists import free_lists
 from caxton.toolchain.places import wit_file
 
 COMPONENTIZE: Final = "0.25.1"
@@ -61,7 +62,7 @@ class Python(Language):
         if found is None:
             raise missing("componentize-py", INSTALL)
         version = ".".join(map(str, machine.version(found, "--version") or ()))
-        return Tools((str(found),), f"componentize-py {version}".strip())
+        return Tools((str(found),), f"componentize-py {version}".strip(), more={"version": version})
 
     def build(self, task: Task, tools: Tools) -> None:
         """Imports the agent inside WebAssembly, and keeps the memory that this leaves."""
@@ -82,7 +83,9 @@ class Python(Language):
             task.run(command, "componentize-py", {"VIRTUAL_ENV": str(_no_environment(task.aside))})
         except ToolchainError as error:
             raise _explained(error) from None
-        task.output.write_bytes(merged(with_immortals(read_output(task.output, "componentize-py"))))
+        made = with_immortals(read_output(task.output, "componentize-py"))
+        # For this version alone: one that frees them itself must not free them twice.
+        task.output.write_bytes(merged(made, free_lists if tools.more["version"] == COMPONENTIZE else None))
 
 
 def _explained(error: ToolchainError) -> ToolchainError:

@@ -10,6 +10,8 @@ host, which take their arguments from there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from caxton.sandbox.binary_reader import MalformedBinary
 from caxton.sandbox.encoding import name, section, unsigned, vector
 from caxton.toolchain.merging.links import Links, Origin
@@ -30,10 +32,16 @@ from caxton.toolchain.merging.wiring import (
 )
 
 
-def merged(component: bytes) -> bytes:
-    """The component with one core module in place of many; as it is where that cannot be done."""
+def merged(component: bytes, mend: Callable[[Wiring], None] | None = None) -> bytes:
+    """The component with one core module in place of many; as it is where that cannot be done.
+
+    ``mend`` may change how the modules are linked.
+    """
     try:
-        return _Writer(read_wiring(component)).binary()
+        wiring = read_wiring(component)
+        if mend is not None:
+            mend(wiring)
+        return _Writer(wiring).binary()
     except (MalformedBinary, Unmergeable, LookupError):  # the last: it names what is not there
         return component
 
