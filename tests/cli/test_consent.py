@@ -101,10 +101,10 @@ def test_answers_for_questions_to_come(tmp_path: Path) -> None:
 
 def test_a_call_that_was_given_up(tmp_path: Path) -> None:
     """The answer to it is not taken for an answer to the call behind it, which is shown afterwards."""
-    brief = ASKING.format(name="a", deadline="300ms")
+    brief = ASKING.format(name="a", deadline="2s")
     brief = brief.replace("tools", 'restart = { strategy = "temporary" }\ntools')  # or it might ask once more
     patient = ASKING.format(name="b", deadline="1h")
-    file = project(tmp_path, brief + patient, a=caller(WRITE), b=caller(WRITE, after=600))
+    file = project(tmp_path, brief + patient, a=caller(WRITE), b=caller(WRITE, after=3_000))
     with at_terminal("up", str(file)) as up:
         assert question(up).split()[1] == "a"
         up.until("the call above was given up, and others wait: press Enter")

@@ -68,7 +68,8 @@ class Trial:
             self._judge("long-response", outcome, f"{longest:,} bytes")
         else:
             self._points.skip("long-response", f"the longest that it gave has {longest:,} bytes")
-        await self._many()
+        if not await self._many():
+            return
         await self._metered()
         await self._stopped()
 
@@ -115,7 +116,7 @@ class Trial:
         self._points.skip("large", f"it has room for {low // KIB:,} KiB")
         return True
 
-    async def _many(self) -> None:
+    async def _many(self) -> bool:
         agent, points = self._agent, self._points
         before = first = agent.statistics().memory
         until = time.monotonic() + PATIENCE
@@ -123,8 +124,7 @@ class Trial:
         while number < MANY and time.monotonic() < until:
             outcome = await self._one(b"message %d" % number)
             if not _tolerable(outcome):
-                self._judge("repeated", outcome)
-                return
+                return self._judge("repeated", outcome)
             number += 1
             if number == WARM_UP:
                 first = agent.statistics().memory
@@ -135,6 +135,7 @@ class Trial:
             points.fail("memory", LimitError("limit.memory", grown))
         else:
             points.ok("memory", f"{before // KIB:,} KiB before, {last // KIB:,} KiB after")
+        return True
 
     async def _metered(self) -> None:
         """The message that took most fuel, with half of that."""
