@@ -172,7 +172,10 @@ class Host(Toolbelt):
 
     async def _close(self) -> None:
         self._compaction.close()
-        for agent in self.router:
+        agents = list(self.router)
+        # All before any is waited for, and as one: none goes on after another one that it asks has gone.
+        self._scheduler.as_one(lambda: _stop(agents))
+        for agent in agents:
             await AgentRef(self, agent).stop()
         await self._tooling.close()
         await self._loader.close()
@@ -340,3 +343,8 @@ class Host(Toolbelt):
         """What could not be delivered, oldest first; the last thousand, 16 MiB at most."""
         self._check_running()
         return self.router.dead_letters()
+
+
+def _stop(agents: Iterable[Agent]) -> None:
+    for agent in agents:
+        agent.stop(AgentError("agent.stopped", f"{agent.name} was stopped"))

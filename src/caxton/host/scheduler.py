@@ -71,6 +71,14 @@ class LoopScheduler:
         except Exception:
             _log.exception("a step failed")
 
+    def as_one(self, step: Callable[[], None]) -> None:
+        """Runs ``step`` now, and nothing else until it is done: what it makes ready comes after it."""
+        before, self.inside = self.inside, True
+        try:
+            step()
+        finally:
+            self.inside = before
+
     def at_once(self, last_round: int) -> int:
         """The number of this round of the event loop, if a turn may begin inside its caller, who then needs no further
         round to get its answer; else 0.
