@@ -1,4 +1,5 @@
-/* What the parts of the shim share: shim.c (core modules, and the job of either kind), shim_component.c, shim_flat.c. */
+/* What the parts of the shim share: shim.c (core modules, and the job of either kind); shim_component.c,
+ * shim_component_calls.c and shim_flat.c (components); shim_compact.c. */
 #ifndef CAXTON_SHIM_PRIVATE_H
 #define CAXTON_SHIM_PRIVATE_H
 
@@ -47,6 +48,17 @@ enum {
 enum { PERFORMATIVE_COUNT = 22, LEVEL_COUNT = 5, KIND_COUNT = 10 };
 
 typedef struct { uint8_t *base; uint64_t size; } memory_t;
+
+#define TEXT(literal) {sizeof literal - 1, (uint8_t *)(uintptr_t)literal}
+
+/* Names in the WIT: of the performatives, of the levels of the log, and of errors, by their number: -1 and so on. */
+HIDDEN extern const wasm_byte_vec_t cxc_performatives[PERFORMATIVE_COUNT], cxc_levels[LEVEL_COUNT], cxc_kinds[KIND_COUNT];
+
+HIDDEN int64_t cxc_find_name(const wasm_byte_vec_t *names, size_t count, const wasm_byte_vec_t *name);
+HIDDEN void cxc_forget(val_t *value);
+HIDDEN bool cxc_is_bytes(const val_t *value);
+HIDDEN uint8_t *cxc_copy_list(const wasmtime_component_vallist_t *list);
+HIDDEN void cxc_release_taken(cx_part_t *part);
 
 /* The memory that payloads lie in. It does not move while the guest waits. */
 HIDDEN memory_t cxc_main_memory(cx_slot_t *slot);
