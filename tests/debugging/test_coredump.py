@@ -17,15 +17,17 @@ from hypothesis import strategies as st
 
 import caxton
 from caxton.sandbox import encoding
-from caxton.sandbox.binary_reader import MalformedBinary
+from caxton.sandbox.binary import read_binary
+from caxton.sandbox.binary_reader import MalformedBinary, Reader
 from caxton.sandbox.compiler import to_binary
 from caxton.sandbox.coredump_reader import MAX_FRAMES, read_core_dump
-from caxton.sandbox.freeze.layout import EXPORT, read_layout, rebuild
+from caxton.sandbox.freeze.layout import DATA, EXPORT, read_layout, rebuild
 from tests.cli.command import EVIL, caxton_each, is_harmless
 from tests.cli.command import caxton as command
 from tests.debugging.sources import C as C_SOURCE
 from tests.debugging.sources import build, failing_line, named, without_debug
 from tests.sandbox.guests import Box, agent, imports
+from tests.toolchain.linked import linked
 
 TRAPPING = agent(
     """(i32.store (i32.const 70000) (i32.const 0x01020304))
@@ -61,6 +63,21 @@ def contents(dump: bytes) -> tuple[bytes, list[Any]]:
         assert isinstance(one, wasmtime.Global)
         values.append(described.value[2:-1] if described.type == "v128" else one.value(store))
     return bytes(memory.read(store)), values
+
+
+def memories(dump: bytes) -> list[bytes]:
+    """All memories of a dump, as an engine sees them."""
+    count = len(read_binary(dump).memories)
+    exports = [encoding.name(f"m{at}") + b"\2" + encoding.unsigned(at) for at in range(count)]
+    reader, parts = Reader(dump, 8), [dump[:8]]
+    for number, stop in reader.sections():
+        if number == DATA:
+            parts.append(encoding.section(EXPORT, encoding.vector(exports)))
+        if number:
+            parts.append(encoding.section(number, dump[reader.pos : stop]))
+    store = wasmtime.Store()
+    found = wasmtime.Instance(store, wasmtime.Module(store.engine, b"".join(parts)), []).exports(store).values()
+    return [bytes(memory.read(store)) for memory in found if isinstance(memory, wasmtime.Memory)]
 
 
 @pytest.fixture
@@ -178,6 +195,55 @@ def test_a_dump_that_cannot_be_written(box: Box, tmp_path: Path, caplog: pytest.
     assert box.fails(ref, "xy").code == "trap.unreachable"
     assert autopsy.failure is not None
     assert "cannot be written" in caplog.text
+
+
+# ---- components
+
+
+def dumped_component(box: Box, tmp_path: Path, more: str = "") -> tuple[dict[str, Any], bytes]:
+    """A component of four linked modules that traps: what its dump tells, and the dump."""
+    autopsy = caxton.Autopsy(tmp_path / "out.wasm-coredump")
+    text = linked(CHECK="(unreachable)").removesuffix(")") + more + ")"
+    ref = box.spawn(text, debug=caxton.Debug(coredump=autopsy))
+    error = box.fails(ref, "xy")
+    assert (error.code, autopsy.failure) == ("trap.unreachable", None)
+    data = autopsy.path.read_bytes()
+    found = read_core_dump(data)
+    assert found is not None
+    assert found["problem"] is None
+    return found, data
+
+
+def test_a_component(box: Box, tmp_path: Path) -> None:
+    """Its memory, its modules by their numbers in its file, and through which of them the stack goes."""
+    found, data = dumped_component(box, tmp_path)
+    memory = memories(data)[0]
+    assert (memory[1040:1046], memory[1048:1049]) == (b"upper:", b"!")
+    assert found["modules"] == ["module"] * 5
+    having = [(one["module"], one["memories"]) for one in found["instances"]]
+    assert having == [(3, 0), (0, 1), (1, 0), (2, 0), (4, 0)]
+    (frame,) = found["threads"][0]["frames"]
+    assert found["instances"][frame["instance"]]["module"] == 2
+    assert (frame["function"], frame["locals"], frame["missing"]) == (6, 3, 3)
+
+
+def test_a_component_of_several_memories(box: Box, tmp_path: Path) -> None:
+    """Each is in the dump, with the instance that has it."""
+    more = '(core module $own (memory 1) (data (i32.const 70) "more")) (core instance (instantiate $own))'
+    found, data = dumped_component(box, tmp_path, more)
+    first, second = memories(data)
+    assert (first[1040:1046], second[70:74], len(second)) == (b"upper:", b"more", 1 << 16)
+    assert [one["memories"] for one in found["instances"]] == [0, 1, 0, 0, 0, 1]
+
+
+def test_a_component_on_the_command_line(tmp_path: Path) -> None:
+    """With the component beside it, ``inspect`` shows the names of its functions."""
+    (tmp_path / "agent.wasm").write_bytes(to_binary(linked(CHECK="(unreachable)").encode()))
+    done = command("run", "agent.wasm", "--message", "x", "--coredump", "out.wasm-coredump", cwd=tmp_path)
+    assert done.status == 4
+    found = command("inspect", "out.wasm-coredump", "--json", cwd=tmp_path).object["coredump"]
+    assert [frame["name"] for frame in found["threads"][0]["frames"]] == ["handle"]
+    assert found["ended"]["code"] == "trap.unreachable"
 
 
 # ---- on the command line

@@ -7,9 +7,8 @@ import os
 from pathlib import Path
 
 from caxton.agents.ports import Guest
-from caxton.errors import CaxtonError, HostError
+from caxton.errors import CaxtonError
 from caxton.host.whole import PRIVATE, whole_file
-from caxton.sandbox.module import AnyModule, Module
 
 _log = logging.getLogger("caxton.host")
 
@@ -36,14 +35,8 @@ class Autopsy:
         self.failure = None
         self._agent = self._module = ""
 
-    def begin(self, agent: str, module: AnyModule, file: str) -> None:
-        """Says whom it is about, and what the module's file is called.
-
-        Raises:
-            HostError: ``config.invalid``, the module is a component.
-        """
-        if not isinstance(module, Module):
-            raise HostError("config.invalid", "there are no core dumps of components")
+    def begin(self, agent: str, file: str) -> None:
+        """Says whom it is about, and what the module's file is called."""
         self._agent, self._module = agent, file
 
     def __call__(self, guest: Guest, error: CaxtonError) -> None:

@@ -21,6 +21,7 @@ MAX_DUMP: Final = 1 << 30
 """The most bytes of a core dump that is read: it holds a whole memory."""
 
 _HEAD: Final = 32
+_COMPONENT: Final = b"\0asm\x0d\0\x01\0"
 _FRAMES: Final = 64
 """Frames whose places are looked up."""
 
@@ -58,11 +59,22 @@ def find_places(path: str | os.PathLike[str], dump: dict[str, Any], limits: Limi
     if not data or not _is_of(data, dump):
         return
     with contextlib.suppress(CaxtonError):  # what cannot be read tells nothing
-        facts = Facts.from_json(json.dumps(Description(data, Settings()).run()["facts"]).encode())
-        if facts.sha256 != ((dump["ended"] or {}).get("sha256") or facts.sha256):
-            return
-        companion = find_companion(module, facts)
-        found = PlaceReading(frames, data, companion.data if companion else b"", Settings()).run()
+        companion = None
+        if data[:8] != _COMPONENT:  # a component has none, and to describe it would mean to compile it
+            described = Description(data, Settings()).run()["facts"]
+            facts = Facts.from_json(json.dumps(described).encode()) if described else None
+            if facts is None:
+                return
+            if facts.sha256 != ((dump["ended"] or {}).get("sha256") or facts.sha256):
+                return
+            companion = find_companion(module, facts)
+        instances = [instance["module"] for instance in dump["instances"]]
+        asked = [
+            {key: frame[key] for key in ("function", "offset")}
+            | {"module": instances[frame["instance"]] if frame["instance"] < len(instances) else None}
+            for frame in frames
+        ]
+        found = PlaceReading(asked, data, companion.data if companion else b"", Settings()).run()
         dump["beside"] = str(module)
         for frame, more in zip(frames, found, strict=False):
             frame.update(more)

@@ -289,7 +289,7 @@ class Host(Toolbelt):
             agent.on_ended = [debug.profile.rest]
         if debug.coredump is not None:
             path = path_of(origin[0])
-            debug.coredump.begin(name, module, "module" if path is None else path.name)
+            debug.coredump.begin(name, "module" if path is None else path.name)
             agent.autopsy = debug.coredump
         self.router.add(agent)
         starting = Starting(self.loop)

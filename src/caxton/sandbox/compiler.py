@@ -228,11 +228,18 @@ def _read_lines(data: bytes, settings: engine.Settings, allowance: Allowance | N
 
 
 def _read_places(data: bytes, settings: engine.Settings, allowance: Allowance | None) -> tuple[bytes, bytes]:
-    from caxton.sandbox.coredump_reader import places
+    from caxton.sandbox.component_compiler import is_component
+    from caxton.sandbox.coredump_reader import places, places_in_component
 
-    frames, module, companion = _unframed(data, 3)
-    module = to_binary(module)
-    found = places(json.loads(frames), module, len(read_facts(module).imports), companion)
+    packed, module, companion = _unframed(data, 3)
+    frames, module = json.loads(packed), to_binary(module)
+    if is_component(module):
+        try:
+            found = places_in_component(frames, module)
+        except MalformedBinary as error:
+            raise ModuleError("module.invalid", f"not a component that can be an agent: {error}") from None
+    else:
+        found = places(frames, module, len(read_facts(module).imports), companion)
     return json.dumps(found).encode(), b""
 
 

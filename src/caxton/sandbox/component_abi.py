@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from caxton.agents.ports import Addressed, Services
 from caxton.agents.waiting import Chosen, Outcome, Pending
-from caxton.errors import MessagingError, ProtocolError
+from caxton.errors import CaxtonError, MessagingError, ProtocolError
 from caxton.messages import Envelope, Performative
 from caxton.sandbox import traps
 from caxton.sandbox.component_calls import CALLS, ComponentCall
@@ -194,6 +194,16 @@ class ComponentGuest(CoreGuest):
         """Tells of the call that the shim did not let through. Its arguments may not have been taken."""
         row = IMPORTS[self._slot.call]
         tracer.refused(self._slot, row.interface, row.name, (), code)
+
+    def write_dump(self, file: BinaryIO, error: CaxtonError, name: str, module: str) -> None:
+        """Writes what is left of the instance as a core dump.
+
+        Raises:
+            OSError: the file takes nothing more.
+        """
+        from caxton.sandbox.component_dump import ComponentDump  # which most hosts never need
+
+        ComponentDump(self._slot, self._module.facts, error, name, module).write(file)
 
     def fault(self) -> Any:
         """Why the job failed; a number is the status that the guest exited with."""

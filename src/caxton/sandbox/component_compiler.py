@@ -57,6 +57,10 @@ def compile_component(data: bytes, settings: engine.Settings) -> tuple[Facts, by
     compiler = engine.compiling_engine(settings)
     facts, component, outline = _compiled(data, compiler, settings)
     facts = replace(facts, places=find_places(compiler, component, outline))
+    if settings.dumpable:
+        from caxton.sandbox.component_dumpable import dump_facts  # which others do not need
+
+        facts = replace(facts, dump=dump_facts(data, read_outline(data), outline))
     vector = ffi.new("wasm_byte_vec_t *")
     why = take_error(wasmtime.wasmtime_component_serialize(component, vector))
     if why is not None:

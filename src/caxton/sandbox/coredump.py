@@ -8,7 +8,7 @@ be had through Wasmtime's C API: each is written as missing. A section of our ow
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
@@ -31,10 +31,21 @@ _FUNCREF: Final = b"\x70"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A frame: which function, and how many bytes into its body."""
+    """A frame: which instance, which function of its module, how many bytes into its body, and how many locals."""
 
+    instance: int
     function: int
     offset: int
+    locals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance: the number of its module, and those of its memories and of its globals."""
+
+    module: int
+    memories: Sequence[int]
+    globals: Sequence[int]
 
 
 class CoreDump:
@@ -53,18 +64,18 @@ class CoreDump:
         Raises:
             OSError: the file takes nothing more.
         """
-        memory = self._memory()
+        memories = self._memories()
         file.write(_HEADER + _custom(CORE, b"\0" + encoding.name(self._name)))
-        pages = len(memory) // _PAGE
-        file.write(encoding.section(5, encoding.vector([b"\0" + encoding.unsigned(pages)])))
+        pages = [b"\0" + encoding.unsigned(len(memory) // _PAGE) for memory in memories]
+        file.write(encoding.section(5, encoding.vector(pages)))
         values = list(self._globals())
         file.write(encoding.section(6, encoding.vector(values)))
-        _write_data(file, memory)
-        file.write(_custom(MODULES, encoding.vector([b"\0" + encoding.name(self._module)])))
-        indices = encoding.vector([encoding.unsigned(at) for at in range(len(values))])
-        instance = b"\0" + encoding.unsigned(0) + encoding.vector([encoding.unsigned(0)]) + indices
-        file.write(_custom(INSTANCES, encoding.vector([instance])))
-        file.write(_custom(STACK, b"\0" + encoding.name("main") + encoding.vector([*map(self._frame, self._stack())])))
+        _write_data(file, memories)
+        instances = self._instances(range(len(values)))
+        count = 1 + max((one.module for one in instances), default=0)
+        file.write(_custom(MODULES, encoding.vector([b"\0" + encoding.name(self._module)] * count)))
+        file.write(_custom(INSTANCES, encoding.vector([*map(_instance, instances)])))
+        file.write(_custom(STACK, b"\0" + encoding.name("main") + encoding.vector([*map(_frame, self._stack())])))
         file.write(_custom(OURS, self._ours()))
 
     def _ours(self) -> bytes:
@@ -72,9 +83,12 @@ class CoreDump:
             {"code": self._error.code, "message": self._error.message, "sha256": self._facts.sha256}
         ).encode()
 
-    def _memory(self) -> memoryview:
+    def _memories(self) -> list[memoryview]:
         slot = self._slot
-        return memoryview(ffi.buffer(slot.base, slot.size)) if slot.has_memory and slot.size else memoryview(b"")
+        return [memoryview(ffi.buffer(slot.base, slot.size)) if slot.has_memory and slot.size else memoryview(b"")]
+
+    def _instances(self, globals_: Sequence[int]) -> list[Instance]:
+        return [Instance(0, [0], globals_)]
 
     def _globals(self) -> Iterator[bytes]:
         """Each global's type and value; a reference's value is null, since what it refers to is not in the dump."""
@@ -103,38 +117,56 @@ class CoreDump:
             wasmtime.wasmtime_error_wasm_trace(self._slot.error, vector)
         else:
             return []
-        frames = [vector.data[at] for at in range(min(vector.size, MAX_FRAMES))]
-        found = [Place(wasmtime.wasm_frame_func_index(one), wasmtime.wasm_frame_func_offset(one)) for one in frames]
+        found = map(self._place, (vector.data[at] for at in range(min(vector.size, MAX_FRAMES))))
+        places = [place for place in found if place is not None]
         wasmtime.wasm_frame_vec_delete(vector)
-        return found
+        return places
 
-    def _frame(self, place: Place) -> bytes:
-        dump = self._facts.dump
-        locals_ = 0 if dump is None else dump.locals_of(place.function)
-        numbers = encoding.unsigned(0) + encoding.unsigned(place.function) + encoding.unsigned(place.offset)
-        return b"\0" + numbers + encoding.unsigned(locals_) + MISSING * locals_ + encoding.unsigned(0)
+    def _place(self, frame: Any) -> Place | None:
+        function, dump = wasmtime.wasm_frame_func_index(frame), self._facts.dump
+        locals_ = 0 if dump is None else dump.locals_of(function)
+        return Place(0, function, wasmtime.wasm_frame_func_offset(frame), locals_)
+
+
+def _instance(one: Instance) -> bytes:
+    numbers = [encoding.vector([encoding.unsigned(at) for at in those]) for those in (one.memories, one.globals)]
+    return b"\0" + encoding.unsigned(one.module) + b"".join(numbers)
+
+
+def _frame(place: Place) -> bytes:
+    numbers = map(encoding.unsigned, (place.instance, place.function, place.offset, place.locals))
+    return b"\0" + b"".join(numbers) + MISSING * place.locals + encoding.unsigned(0)
 
 
 def _custom(name: str, content: bytes) -> bytes:
     return encoding.section(0, encoding.name(name) + content)
 
 
-def _write_data(file: BinaryIO, memory: memoryview) -> None:
+def _write_data(file: BinaryIO, memories: Sequence[memoryview]) -> None:
     """The data section; the memory is written from where it lies, and zeros are left out."""
-    runs = _runs(memory)
-    heads = [b"\0" + encoding.address(at) + encoding.unsigned(stop - at) for at, stop in runs]
-    size = sum(map(len, heads)) + sum(stop - at for at, stop in runs)
-    count = encoding.unsigned(len(runs))
+    most = _MOST_SEGMENTS // max(1, len(memories))
+    parts = [
+        (_segment(number, *run), memory[slice(*run)])
+        for number, memory in enumerate(memories)
+        for run in _runs(memory, most)
+    ]
+    size = sum(len(head) + len(content) for head, content in parts)
+    count = encoding.unsigned(len(parts))
     file.write(b"\x0b" + encoding.unsigned(len(count) + size) + count)
-    for head, (at, stop) in zip(heads, runs, strict=True):
+    for head, content in parts:
         file.write(head)
-        file.write(memory[at:stop])
+        file.write(content)
 
 
-def _runs(memory: memoryview) -> list[tuple[int, int]]:
+def _segment(memory: int, at: int, stop: int) -> bytes:
+    kind = b"\2" + encoding.unsigned(memory) if memory else b"\0"
+    return kind + encoding.address(at) + encoding.unsigned(stop - at)
+
+
+def _runs(memory: memoryview, most: int) -> list[tuple[int, int]]:
     """The parts that are not zero, in whole blocks, of which a large memory has larger ones: segments are limited."""
     block = _SMALLEST
-    while len(memory) // block > 2 * _MOST_SEGMENTS:
+    while len(memory) // block > 2 * most:
         block *= 2
     zero = bytes(block)
     runs: list[tuple[int, int]] = []

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from caxton.sandbox.binary import read_binary
 from caxton.sandbox.binary_reader import MalformedBinary, Reader
+from caxton.sandbox.binary_types import FuncType
+from caxton.sandbox.component_binary import read_outline
 from caxton.sandbox.lines import Lines, function_bodies, pack_companion, pack_lines
 from caxton.text import NAME_LIMIT, TEXT_LIMIT, cut
 
@@ -166,4 +169,17 @@ def places(frames: list[dict[str, Any]], module: bytes, imported: int, companion
         file, line, column = place or (None, None, None)
         name = lines.function(frame["function"])
         found.append({"name": name, "file": file, "line": line, "column": column})
+    return found
+
+
+def places_in_component(frames: list[dict[str, Any]], component: bytes) -> list[dict[str, Any]]:
+    """The same for a component, where ``module`` of a frame is the number of one of its core modules."""
+    outline = read_outline(component)
+    found: list[dict[str, Any]] = [dict.fromkeys(("name", "file", "line", "column")) for _ in frames]
+    for number in {frame["module"] for frame in frames} & set(range(len(outline.modules))):
+        code = component[outline.modules[number].start : outline.modules[number].end]
+        imported = sum(isinstance(item.what, FuncType) for item in read_binary(code, sha256="").imports)
+        which = [at for at, frame in enumerate(frames) if frame["module"] == number]
+        for at, place in zip(which, places([frames[at] for at in which], code, imported, b""), strict=True):
+            found[at] = place
     return found

@@ -29,7 +29,7 @@ class Dumpable:
 
 def make_dumpable(data: bytes, imported: int) -> Dumpable:
     """Exports the globals of a valid binary, which has ``imported`` functions; as it is, where that cannot be."""
-    locals_ = _locals(data)
+    locals_ = count_locals(data)
     try:
         layout = read_layout(data)
         if len(layout.globals) > MAX_GLOBALS:
@@ -42,8 +42,8 @@ def make_dumpable(data: bytes, imported: int) -> Dumpable:
     return Dumpable(binary, DumpFacts(prefix, globals_, locals_, imported), shift)
 
 
-def _locals(data: bytes) -> tuple[int, ...]:
-    """How many locals each function has, as far as they can be read."""
+def count_locals(data: bytes) -> tuple[int, ...]:
+    """How many locals each function of a core module has, as far as they can be read."""
     found: list[int] = []
     reader = Reader(data, 8)
     types, kinds = TypeIndex(data), [0]

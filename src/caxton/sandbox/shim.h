@@ -298,3 +298,4 @@ uint64_t cx_wait_at(const cx_slot_t *slot, uint32_t number);
 int cx_own(cx_slot_t *slot, wasmtime_component_val_t *into, uint32_t type, uint32_t number);
 int cx_is_text(const char *bytes, uint64_t length);
 uint64_t cx_memory_at(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory);
+const uint8_t *cx_memory_data(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory);

@@ -408,6 +408,11 @@ uint64_t cx_memory_at(const wasmtime_context_t *context, uint64_t store, uint32_
   return wasmtime_memory_data_size(context, &handle);
 }
 
+const uint8_t *cx_memory_data(const wasmtime_context_t *context, uint64_t store, uint32_t instance, uint32_t memory) {
+  wasmtime_memory_t handle = memory_of(store, instance, memory);
+  return wasmtime_memory_data(context, &handle);
+}
+
 void cxc_see_memory(cx_slot_t *slot, const wasmtime_context_t *context) {
   const cx_origin_t *origin = slot->program->origin;
   if (!slot->has_memory) return;
