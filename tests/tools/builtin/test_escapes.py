@@ -140,6 +140,10 @@ FORMS = [
     _fetch("a URL without end", "http://open.example/" + "a" * 9000, BAD),
     _fetch("dots in the path", "http://open.example/public/../private", BAD),
     _fetch("dots in disguise", "http://open.example/public/%2e%2E/private", BAD),
+    _fetch("dots before a slash in disguise", "http://open.example/public/..%2Fprivate", BAD),
+    _fetch("dots before a backslash in disguise", "http://open.example/public/..%5cprivate", BAD),
+    _fetch("dots before a parameter", "http://open.example/public/..;/private", BAD),
+    _fetch("dots in two disguises", "http://open.example/public/%252e%252e%252fprivate", BAD),
 ]
 RESOLVED = [
     *(
@@ -188,6 +192,7 @@ REDIRECTS = [
     _hop("mapped by the resolver", "http://mapped.example:PORT/"),
     _hop("another script's digits", "http://%EF%BC%91127.0.0.1:PORT/", FAILED),
     _hop("a scheme without slashes", "http:127.0.0.1:PORT", FAILED),
+    _hop("dots in disguise", "http://open.example/public/..%2fprivate", FAILED),
     _hop("in circles", "http://open.example/round", FAILED),
 ]
 SMUGGLED = [

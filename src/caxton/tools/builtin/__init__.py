@@ -8,7 +8,8 @@ host's settings, never from the agent.
 
     provider      which tool a call is for; its time limit
     arguments     what each tool takes
-    http          http.fetch:   locations (URLs), hosts (lists of them), addresses, network, pinned, bodies
+    http          http.fetch:   locations (URLs), segments (their paths), hosts (lists of them), addresses, network,
+                                pinned, bodies
     files         fs.*:         trees (a directory that nothing leaves)
     completions   llm.complete: endpoint (the connection to it)
     memory        memory.*:     notes (the database)

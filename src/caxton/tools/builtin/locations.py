@@ -15,6 +15,7 @@ from typing import Final
 from caxton.errors import ToolError
 from caxton.text import quoted
 from caxton.tools.builtin.addresses import Address
+from caxton.tools.builtin.segments import goes_up
 
 URL_LIMIT: Final = 8192
 PORTS: Final = {"http": 80, "https": 443}
@@ -24,7 +25,6 @@ _BRACKETS: Final = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::(\d{1,5}))?", re.AS
 _NAMED: Final = re.compile(r"([^\[\]:@%\\]{1,255})(?::(\d{1,5}))?", re.ASCII)
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMBER: Final = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
-_DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _KEPT: Final = "/?:@!$&'()*+,;=%-._~|{}[]^`"
 
 
@@ -65,7 +65,8 @@ def parse(url: str) -> Target:
 
     Names are mapped as UTS 46 says and a dot at their end is dropped. Refused: other schemes, user information, percent
     signs and backslashes in the authority, control characters and spaces anywhere, IPv4 addresses in any form but four
-    decimal numbers, zones of IPv6 addresses, ports outside 1 to 65535, and ``.`` and ``..`` in the path.
+    decimal numbers, zones of IPv6 addresses, ports outside 1 to 65535, and paths that have ``.`` or ``..`` for any
+    server (``segments``).
 
     Raises:
         ToolError: ``tool.bad-arguments``.
@@ -79,8 +80,8 @@ def parse(url: str) -> Target:
         raise _bad("not http:// or https://")
     scheme = match[1].lower()
     host, port, address = _authority(match[2], PORTS[scheme])
-    if _DOTS.search(match[3]):
-        raise _bad("'.' or '..' in the path")
+    if goes_up(match[3]):
+        raise _bad("'.' or '..' in the path, or what a server may read so")
     path = urllib.parse.quote((match[3] or "/") + (match[4] or ""), safe=_KEPT)
     return Target(scheme, host, port, path, address)
 
