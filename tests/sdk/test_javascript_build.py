@@ -42,11 +42,12 @@ def test_a_package_of_the_project_is_bundled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", ["relative", "link"])
 def test_a_file_outside_of_the_project_is_refused(tmp_path: Path, way: str) -> None:
-    """Neither a path nor a link brings a file of the machine into a module."""
+    """Neither a path nor a link of npm's brings a file of the machine into a module."""
     folder = project("javascript", tmp_path / "agent")
     (tmp_path / "secret.json").write_text('{"key": "secret"}')
-    (folder / "link.json").symlink_to(tmp_path / "secret.json")
-    place = "../../secret.json" if way == "relative" else "../link.json"
+    (folder / "node_modules").mkdir()
+    (folder / "node_modules" / "link.json").symlink_to(tmp_path / "secret.json")
+    place = "../../secret.json" if way == "relative" else "../node_modules/link.json"
     (folder / "src" / "agent.js").write_text(f'import secret from "{place}"; export default () => secret.key;')
     with pytest.raises(HostError, match=r"secret\.json, which lies outside of its project") as found:
         build(folder, machine=MACHINE)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from caxton.toolchain.files import MAP_SIZE, read_bounded, read_output, write_whole
 from caxton.toolchain.language import Task
+from caxton.toolchain.links import refuse_links_out
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.optimize import find_wasm_opt
 from caxton.toolchain.optimize import optimize as optimize_module
@@ -59,11 +60,13 @@ def build(
 
     Raises:
         ConfigProblems: ``agent.toml`` has mistakes.
-        HostError: ``config.invalid``, the project lacks something; ``storage.failed``, the module cannot be written.
+        HostError: ``config.invalid``, the project lacks something, or has a link that leads out of it;
+            ``storage.failed``, the module cannot be written.
         ToolchainError: ``toolchain.missing``, ``toolchain.failed``.
     """
     began = time.monotonic()
     project = load_project(folder)
+    refuse_links_out(project.folder, frozenset({project.module.name, f"{project.module.name}.map"}))
     machine = machine or Machine()
     tools = project.language.find(machine, project.folder)
     optimizer = find_wasm_opt(machine) if optimize and not project.language.makes_components else None
