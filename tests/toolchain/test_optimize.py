@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import wasmtime
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from caxton.cli.check import examine
 from caxton.cli.check_points import FAILED
-from caxton.toolchain import build, create_project, language
+from caxton.toolchain import Machine, build, create_project, language
 from caxton.toolchain.optimize import features
 from caxton.toolchain.sections import is_debug, target_features, without
 from tests.toolchain.projects import MACHINE
@@ -44,6 +46,21 @@ def test_both_goals_and_debug_information(tmp_path_factory: pytest.TempPathFacto
     twice = [build(folder, optimize="speed", debug=True, machine=MACHINE).module.read_bytes() for _ in range(2)]
     assert twice[0] == twice[1]
     assert b".debug_line" in twice[0]
+
+
+class _NoOptimizer(Machine):
+    """This machine, on which ``wasm-opt`` is not even looked for."""
+
+    def program(self, *names: str) -> Path | None:
+        assert "wasm-opt" not in names
+        return super().program(*names)
+
+
+@pytest.mark.parametrize("name", ["javascript", "typescript", "python"])
+def test_components_do_without(name: str, tmp_path: Path) -> None:
+    """It does not read them: their own toolchains are told what is wanted, and nobody need install it."""
+    folder = create_project(language(name), tmp_path / "hello")
+    assert build(folder, optimize="size", machine=_NoOptimizer(install=True)).module.is_file()
 
 
 def test_features_one_by_one() -> None:

@@ -35,6 +35,7 @@ class JavaScript(Language):
 
     name = "javascript"
     title = "JavaScript"
+    makes_components = True
     sdk: ClassVar[Mapping[str, str]] = MappingProxyType({"javascript/caxton": "caxton"})
     options: ClassVar[Mapping[str, Option]] = MappingProxyType(
         {"minify": Option(FLAG, False, "make the source small; names in stacks become short, places stay right")}

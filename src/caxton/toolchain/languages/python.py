@@ -50,6 +50,7 @@ class Python(Language):
 
     name = "python"
     title = "Python"
+    makes_components = True
     sdk: ClassVar[Mapping[str, str]] = MappingProxyType({f"python/{_SDK}": _SDK})
 
     def sdk_files(self, sdk: Path) -> Mapping[str, Path]:
