@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,12 +25,12 @@ from caxton.text import safe, safe_name
 from caxton.tools.audit import Audit, entry
 from caxton.tools.mcp.deadline import Deadline, DeadlinePassedError
 from caxton.tools.policy.approval import Approvals
-from caxton.tools.policy.decision import Decision, by_name, decide
+from caxton.tools.policy.decision import Decision, by_name, check_arguments, decide
 from caxton.tools.policy.digest import digest
 from caxton.tools.policy.meters import Meters
 from caxton.tools.policy.schema import rule_name
 from caxton.tools.prompt import begin
-from caxton.tools.provider import RESULT_LIMIT, Call, Provider
+from caxton.tools.provider import RESULT_LIMIT, Call, Provider, anything
 from caxton.tools.redaction import Redactor
 from caxton.tools.registry import Registry
 from caxton.tools.under_way import Progress, UnderWay
@@ -112,6 +113,7 @@ class ToolCalls:
             _shortest(rules) if rules else None,
             Progress(request.agent, request.name, self._redactor.text),
             until=request.until,
+            check=functools.partial(check_arguments, rules, request.name) if rules else anything,
         )
         under_way = UnderWay(call, decision, ticket, self._audit.listens)
         return self._start(self._run(provider, under_way), lambda: under_way.end(self._audit), provider.is_prompt)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -36,6 +36,10 @@ def no_progress(progress: float, total: float | None, message: str | None) -> No
     """Nobody wants to know."""
 
 
+def anything(arguments: Mapping[str, Any]) -> None:
+    """No rule forbids it."""
+
+
 @dataclass(slots=True)
 class Call:
     """One call that policy has allowed.
@@ -51,6 +55,8 @@ class Call:
         progress: is told how far the tool is.
         used: what the call used beside bytes; ``llm.complete`` puts ``tokens`` there.
         until: monotonic seconds by which it is cancelled at the latest.
+        check: asks the rules of other arguments than the call's own: what it is about to do next, as a redirect has it.
+            Raises ``ToolError`` (``grant.denied``).
     """
 
     agent: AgentName
@@ -62,6 +68,7 @@ class Call:
     progress: Callable[[float, float | None, str | None], None] = no_progress
     used: dict[str, int] = field(default_factory=dict)
     until: float = math.inf
+    check: Callable[[Mapping[str, Any]], None] = anything
 
     def setting(self, name: str) -> Any:
         """What the rules say of ``name``: of those that say anything, the one with the longest glob; else None."""

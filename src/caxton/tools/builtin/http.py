@@ -100,6 +100,7 @@ class Http:
             if answer.status not in _REDIRECTS or not location:
                 return _told(hop, answer)
             hop = _next(hop, answer.status, location)
+            _check(call, hop)
         raise ToolError("tool.failed", f"more than {self._settings.redirects} redirects")
 
     async def _ask(self, call: Call, hop: _Hop, limit: int) -> _Answer:
@@ -187,6 +188,27 @@ def _next(hop: _Hop, status: int, location: str) -> _Hop:
         headers.pop("content-type", None)
         return replace(hop, method="GET", headers=headers, body=b"")
     return hop
+
+
+def _check(call: Call, hop: _Hop) -> None:
+    """Asks the rules of what a redirect makes of the call: its arguments, as if the agent had asked for that.
+
+    Raises:
+        ToolError: ``grant.denied``.
+    """
+    asked = {**call.arguments, "url": hop.target.url}
+    if hop.method != call.arguments.get("method", "GET"):
+        asked["method"] = hop.method
+    if not hop.body:
+        asked.pop("body", None)
+    if "headers" in asked:
+        asked["headers"] = {name: value for name, value in asked["headers"].items() if name.lower() in hop.headers}
+    try:
+        call.check(asked)
+    except ToolError as error:
+        told = ToolError(error.code, f"a redirect: {error.message}")
+        told.rule = error.rule
+        raise told from None
 
 
 def _told(hop: _Hop, answer: _Answer) -> bytes:

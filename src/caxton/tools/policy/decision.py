@@ -7,7 +7,7 @@ is not; what a rule's schema does not take. So nobody learns by trying whether t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -21,6 +21,9 @@ from caxton.tools.policy.schema import Validators, rule_name
 
 Knows: TypeAlias = Callable[[str], bool] | bool
 """Whether there is a tool: an answer, or who gives one. Asked only for what is granted."""
+
+Rules: TypeAlias = Sequence[tuple[str, Rule]]
+"""Those that hold for a tool, with their globs."""
 
 NOTHING_GRANTS: Final = "tools"
 """The rule by which a call is denied that no glob grants."""
@@ -61,12 +64,29 @@ def decide(grants: Grants, tool: str, arguments: Mapping[str, Any], knows: Knows
     found = by_name(grants, tool, knows)
     if not found.allowed:
         return found
-    if grants.rules:
-        for glob, rule in grants.rules_for(tool):
-            fault = argument_fault(rule, arguments)
-            if fault is not None:
-                return refusal(tool, glob, fault)
-    return found
+    return (_by_arguments(grants.rules_for(tool), tool, arguments) if grants.rules else None) or found
+
+
+def check_arguments(rules: Rules, tool: str, arguments: Mapping[str, Any]) -> None:
+    """Returns if the schemas of all ``rules`` take the arguments. For a call that goes on and does something else now
+    than was decided on, such as a redirect.
+
+    Raises:
+        ToolError: ``grant.denied``, with its ``rule``.
+    """
+    found = _by_arguments(rules, tool, arguments)
+    if found is not None:
+        error = ToolError("grant.denied", found.reason)
+        error.rule = found.rule
+        raise error
+
+
+def _by_arguments(rules: Rules, tool: str, arguments: Mapping[str, Any]) -> Decision | None:
+    for glob, rule in rules:
+        fault = argument_fault(rule, arguments)
+        if fault is not None:
+            return refusal(tool, glob, fault)
+    return None
 
 
 def by_name(grants: Grants, tool: str, knows: Knows = True) -> Decision:
