@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import caxton
+from caxton.agents.agent import Agent
 from caxton.host.memory import resident
 from caxton.testing import ManualClock
 from tests.conftest import Run
@@ -25,11 +26,24 @@ WRITER = agent(
     (i32.const 0)""",
     memory="20",
 )
-# Small at first; grows by 20 pages where the message says so.
+# Small at first; where the message says so it grows by 20 pages, and writes here and there.
 GROWER = agent(
-    """(if (local.get $len) (then (drop (memory.grow (i32.const 20)))
-      (memory.fill (i32.const 65536) (i32.const 1) (i32.const 1000000))))
+    """(local $at i32)
+    (if (local.get $len) (then
+      (drop (memory.grow (i32.const 20)))
+      (local.set $at (i32.const 65536))
+      (loop $next
+        (memory.fill (local.get $at) (i32.const 1) (i32.const 1000))
+        (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const 1048576))))))
     (i32.const 0)"""
+)
+# Fills its memory with what differs everywhere.
+DENSE = agent(
+    """(memory.fill (i32.const 65536) (i32.const 7) (i32.const 33554432))
+    (global.set $result (i64.load (i32.const 30000000)))
+    (i32.const 0)""",
+    memory="600",
 )
 SMALL = agent()
 
@@ -111,6 +125,32 @@ def test_one_that_has_grown(run: Run) -> None:
             await ref.ask(b"x")
             await pass_time(clock, 10)
             assert ref.statistics().compact
+
+    run(main())
+
+
+def test_one_that_differs_everywhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps its memory: there is nothing to win. The host takes no more than it did, and finds that out soon."""
+    looks: list[int | None] = []
+    compact = Agent.compact
+
+    def counted(agent: Agent, pagemap: int, least: int) -> int | None:
+        looks.append(compact(agent, pagemap, least))
+        return looks[-1]
+
+    monkeypatch.setattr(Agent, "compact", counted)
+
+    async def main() -> None:
+        clock = ManualClock()
+        async with caxton.Host(clock=clock, compact_after=4) as host:
+            ref = await host.spawn("dense", DENSE)
+            for count in (1, 2):
+                assert (await ref.ask(b"x")).payload == b"\7" * 8
+                had = resident()
+                await pass_time(clock, 10)
+                assert not ref.statistics().compact
+                assert abs(resident() - had) < MIB
+                assert len(looks) <= 3 * count  # of 32 MiB it looks at one or two
 
     run(main())
 

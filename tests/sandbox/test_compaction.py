@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caxton.agents.ports import MORE
 from caxton.sandbox.core_abi import CoreGuest
 from caxton.sandbox.module import Module
 from caxton.sandbox.native import ffi
@@ -23,6 +24,7 @@ from tests.sandbox.guests import MIB, PAGE, Box, agent, guest_limits, module_of,
 
 PAGES: Final = 4
 OS_PAGE: Final = 4096
+WORDS: Final = OS_PAGE // 4
 FILL, GROW = 0, 1
 
 # A message is any number of records: what to do, where, how many bytes, which byte. A module with data in its first
@@ -76,6 +78,16 @@ def turn(guest: CoreGuest, *records: tuple[int, int, int, int]) -> None:
     guest.response()
 
 
+def compact(guest: CoreGuest, pagemap: int, least: int = 0) -> int | None:
+    """Calls until there is no more to do."""
+    for _ in range(1_000):
+        kept = guest.compact(pagemap, least)
+        if kept != MORE:
+            return kept
+        assert not guest.is_compact
+    raise AssertionError("it has no end")
+
+
 def own_pages(pagemap: int, address: int, size: int) -> tuple[int, int]:
     """Pages that are there: the process's own ones, and others."""
     data = os.pread(pagemap, size // OS_PAGE * 8, address // OS_PAGE * 8)
@@ -101,7 +113,7 @@ def test_any_writes(module: Module, pagemap: int, turns: list[list[tuple[int, in
         for records in turns:
             turn(guest, *records)
             had = contents(guest)
-            assert guest.compact(pagemap, 0) is not None
+            assert compact(guest, pagemap) is not None
             turn(guest)
             assert contents(guest) == had
     finally:
@@ -118,11 +130,115 @@ def test_noise(module: Module, pagemap: int) -> None:
             if chance.random() < share:
                 memory[at : at + 4] = chance.randbytes(4)
         had = contents(guest)
-        kept = guest.compact(pagemap, 0)
+        kept = compact(guest, pagemap)
         assert kept is not None
         assert kept <= guest.slot.size * 1.01 + OS_PAGE
         turn(guest)
         assert contents(guest) == had
+    guest.close()
+
+
+def fold_by_hand(guest: CoreGuest, pages: list[tuple[int, bytes]]) -> None:
+    """Writes whole pages, as a turn would."""
+    memory = ffi.buffer(guest.slot.base, guest.slot.size)
+    for page, content in pages:
+        memory[page * OS_PAGE : (page + 1) * OS_PAGE] = content
+
+
+def pattern(step: int, run: int, length: int) -> bytes:
+    """A page on which, up to a length, each ``run`` of ``step`` words differs from any image."""
+    words = (b"\xa5\x5a\xc3\x3c" if at % step < run else bytes(4) for at in range(WORDS))
+    return b"".join(words)[:length].ljust(OS_PAGE, b"\0")
+
+
+PATTERNS: Final = st.builds(
+    pattern,
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.sampled_from([4, 8, 2030, 2034, 2036, 2040, 2044, 2048, 4092, OS_PAGE]),
+)
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(0, 63), PATTERNS, max_size=40))
+def test_pages_of_every_density(module: Module, pagemap: int, pages: dict[int, bytes]) -> None:
+    """From a word to the whole page, with runs of words and gaps between them: what is more than a half stays."""
+    guest = started(module)
+    fold_by_hand(guest, list(pages.items()))
+    had = contents(guest)
+    kept = compact(guest, pagemap)
+    assert kept is None or kept <= (len(pages) + 8) * OS_PAGE // 2
+    turn(guest)
+    assert contents(guest) == had
+    guest.close()
+
+
+FROM: Final = 1_024
+"""The first page behind those that messages pass through."""
+
+LARGE: Final = agent(
+    "(drop (memory.grow (i32.load (local.get $ptr)))) (i32.const 0)", response="(i32.const 0)", memory="16"
+)
+
+
+def large(pages: int) -> CoreGuest:
+    """A guest with a memory of so many of WebAssembly's pages, or some more."""
+    guest = started(module_of(LARGE))
+    status = guest.deliver(struct.pack("<I", pages), 0)
+    assert status == 3
+    guest.response()
+    return guest
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+def test_much_that_differs_everywhere(pagemap: int, share: float) -> None:
+    """Of 32 MiB, with some pages of little difference among them: nothing is written beside what is kept, and no page
+    that is kept costs more than a half of it."""
+    chance = random.Random(3)
+    guest = large(512)
+    dense, sparse = b"\x41" * OS_PAGE, pattern(6, 1, 64)
+    fold_by_hand(guest, [(FROM + page, dense if chance.random() < share else sparse) for page in range(7_000)])
+    had = contents(guest)
+    kept = compact(guest, pagemap)
+    assert (kept or 0) <= (OS_PAGE if share == 1.0 else 1_040 * OS_PAGE // 2)
+    status = guest.deliver(bytes(4), 0)
+    assert status == 3
+    guest.response()
+    assert contents(guest)[FROM * OS_PAGE :] == had[FROM * OS_PAGE :]
+    guest.close()
+
+
+def test_what_is_kept_has_a_bound(pagemap: int) -> None:
+    """The next turn waits until it is written back; pages beyond the bound stay as they are."""
+    guest = large(512)
+    fold_by_hand(guest, [(FROM + page, pattern(5, 1, OS_PAGE)) for page in range(7_000)])
+    place, size = int(ffi.cast("uintptr_t", guest.slot.base)), int(guest.slot.size)
+    had = contents(guest)  # which makes a page of zeros of each that was not there
+    before, _ = own_pages(pagemap, place, size)
+    kept = compact(guest, pagemap)
+    assert kept is not None
+    assert 1_000 * 1_600 < kept <= 1_040 * 1_650
+    assert before - own_pages(pagemap, place, size)[0] in range(FROM + 1_000, FROM + 1_100)
+    guest.deliver(bytes(4), 0)
+    guest.response()
+    assert contents(guest)[FROM * OS_PAGE :] == had[FROM * OS_PAGE :]
+    guest.close()
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_a_turn_between_two_calls(pagemap: int, calls: int) -> None:
+    """It finds all as it was, whatever has been done already; and the next time all begins anew."""
+    guest = large(128)
+    fold_by_hand(guest, [(FROM + page, pattern(6, 1, 64)) for page in range(1_000)])
+    had = contents(guest)
+    for _ in range(3):
+        for _ in range(calls):
+            assert guest.compact(pagemap, 0) == MORE
+            assert not guest.is_compact
+        guest.deliver(bytes(4), 0)
+        guest.response()
+        assert contents(guest)[FROM * OS_PAGE :] == had[FROM * OS_PAGE :]
+    assert guest.compact(pagemap, 0) == MORE
     guest.close()
 
 
@@ -132,7 +248,7 @@ def test_pages_go(module: Module, pagemap: int) -> None:
     turn(guest, *[(FILL, page * OS_PAGE + 64, 4, 7) for page in range(48)])
     place, size = int(ffi.cast("uintptr_t", guest.slot.base)), int(guest.slot.size)
     assert own_pages(pagemap, place, size)[0] >= 48
-    kept = guest.compact(pagemap, 0)
+    kept = compact(guest, pagemap)
     assert kept is not None
     assert kept < 48 * 64 + 2048  # the message and the response lie there too
     assert (0, 0) == own_pages(pagemap, place, size)
@@ -146,7 +262,7 @@ def test_too_little_to_win(module: Module, pagemap: int) -> None:
     """It stays as it is."""
     guest = started(module)
     turn(guest)
-    assert guest.compact(pagemap, MIB) is None
+    assert compact(guest, pagemap, MIB) is None
     assert not guest.is_compact
     guest.close()
 
@@ -156,8 +272,8 @@ def test_twice(module: Module, pagemap: int) -> None:
     guest = started(module)
     turn(guest, (FILL, 0, PAGE, 1))
     had = contents(guest)
-    assert guest.compact(pagemap, 0) is not None
-    assert guest.compact(pagemap, 0) is None
+    assert compact(guest, pagemap) is not None
+    assert compact(guest, pagemap) is None
     turn(guest)
     assert contents(guest) == had
     guest.close()
@@ -170,7 +286,7 @@ def test_no_pagemap(module: Module, tmp_path: Path) -> None:
     had = contents(guest)
     empty = os.open(tmp_path / "empty", os.O_RDWR | os.O_CREAT)
     for number in (-1, empty):
-        assert guest.compact(number, 0) is None
+        assert compact(guest, number) is None
         assert contents(guest) == had
     os.close(empty)
     guest.close()
@@ -180,9 +296,9 @@ def test_in_the_middle_of_a_turn(pagemap: int) -> None:
     """Never: here the response has not been taken yet."""
     guest = started(module_of(agent("(i32.const 0)", items=_ALLOCATOR)))
     assert guest.deliver(b"x", 0) == 3
-    assert guest.compact(pagemap, 0) is None
+    assert compact(guest, pagemap) is None
     assert guest.run(1, 0) == 0
-    assert guest.compact(pagemap, 0) is not None
+    assert compact(guest, pagemap) is not None
     guest.close()
 
 
@@ -199,7 +315,7 @@ def test_the_end_of_one_that_is_small(module: Module, pagemap: int) -> None:
     for _ in range(50):
         guest = started(module)
         turn(guest, (FILL, 0, PAGES * PAGE, 255))
-        assert guest.compact(pagemap, 0) is not None
+        assert compact(guest, pagemap) is not None
         guest.close()
     fresh = started(module)
     assert contents(fresh) == before

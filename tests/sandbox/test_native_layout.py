@@ -242,11 +242,11 @@ def constants(source: str) -> dict[str, int]:
 
 
 def test_statuses_are_those_of_the_port() -> None:
-    """What `cx_run` answers and what agents/ports.py calls it."""
+    """What `cx_run` and `cx_compact` answer, and what agents/ports.py calls it."""
     header = constants(SHIM_H)
-    for name in ("DONE", "CALL", "YIELD", "RESPONSE", "FAULT", "INTERRUPTED"):
+    for name in ("DONE", "CALL", "YIELD", "RESPONSE", "FAULT", "INTERRUPTED", "MORE"):
         assert header[f"CX_{name}"] == getattr(ports, name), name
-    assert sum(name.startswith("CX_") and not name.startswith("CX_FAULT_") for name in header) == 6
+    assert sum(name.startswith("CX_") and not name.startswith("CX_FAULT_") for name in header) == 7
 
 
 def test_faults_are_those_of_traps() -> None:

@@ -27,6 +27,8 @@ YIELD: Final = 2
 RESPONSE: Final = 3
 FAULT: Final = 4
 INTERRUPTED: Final = 5
+MORE: Final = -2
+"""What ``Guest.compact`` answers where it has not come to its end."""
 
 Answer: TypeAlias = int | bytes | Pending
 """What a service answers: a number, data that the guest will read, or something to wait for."""
@@ -105,7 +107,8 @@ class Guest(Protocol):
 
     def compact(self, pagemap: int, least: int) -> int | None:
         """Makes the memory small until the next turn, where that frees ``least`` bytes; ``pagemap``: an open
-        /proc/self/pagemap. Answers the bytes that are kept aside; None: all is as it was."""
+        /proc/self/pagemap. Answers the bytes that are kept aside; ``MORE``: it takes further calls, and a turn may
+        come before them; None: all is as it was."""
 
     @property
     def is_compact(self) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from caxton.agents.agent import Agent
-from caxton.agents.ports import Clock, Timer
+from caxton.agents.ports import MORE, Clock, Timer
 
 LEAST: Final = 64 << 10
 """Bytes that must be won."""
@@ -109,8 +109,10 @@ class Compaction:
             agent = self._due.popleft()
             seen = self._agents.get(agent)
             if seen is not None and agent.progress == seen.turns and agent.is_resting:
-                agent.compact(self._pagemap, LEAST)
-                seen.is_done = True
+                if agent.compact(self._pagemap, LEAST) == MORE:
+                    self._due.appendleft(agent)
+                else:
+                    seen.is_done = True
             if time.monotonic() > end:
                 self._loop.call_soon(self._go_on)
                 return

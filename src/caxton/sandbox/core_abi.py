@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 IMPORTS: Final[tuple[Import, ...]] = (*CAXTON, *WASI)
 """Every import there is; a pending host call is an index into it."""
 
+_AS_IT_WAS: Final = -1
 _WASI: Final = "wasi_snapshot_preview1"
 _FIRST_BUFFER: Final = 4096
 _RESULTS: Final = struct.Struct("<ii6Q")
@@ -259,10 +260,10 @@ class CoreGuest:
         """Makes the memory of an instance that is between two turns small, where that frees ``least`` bytes or more;
         ``pagemap`` is an open /proc/self/pagemap. The next turn finds all as it was (shim_compact.c).
 
-        Answers the bytes that are kept aside; None: all is as it was.
+        Answers the bytes that are kept aside; ``MORE``: another call goes on; None: all is as it was.
         """
         kept = int(shim.cx_compact(self._slot, pagemap, least))
-        return None if kept < 0 else kept
+        return None if kept == _AS_IT_WAS else kept
 
     @property
     def is_compact(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from caxton.sandbox import native_abi
 
 WASMTIME_VERSION: Final = "50.0.1"
-SHIM_VERSION: Final = 4
+SHIM_VERSION: Final = 5
 
 
 class NativeError(ImportError):

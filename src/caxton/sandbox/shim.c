@@ -21,7 +21,7 @@
 
 #include "shim_private.h"
 
-#define SHIM_VERSION 4u
+#define SHIM_VERSION 5u
 #define PAGE 65536u
 #define FIRST_BUFFER 4096u
 #define MOST_INSTANCES 100 /* core instances of one component; component_binary.py counts them before */
@@ -666,7 +666,7 @@ void cx_delete(cx_slot_t *slot) {
   if (slot->error) wasmtime_error_delete(slot->error);
   if (slot->part) cxc_delete(slot);
   wasmtime_store_delete(slot->store);
-  free(slot->kept);
+  cxp_forget_kept(slot->kept);
   free(slot->copy);
   free(slot);
 }

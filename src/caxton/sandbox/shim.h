@@ -279,6 +279,7 @@ int cx_charge(cx_slot_t *slot, uint64_t bytes);
 uint64_t cx_fuel_left(const cx_slot_t *slot);
 void cx_limit_memory(cx_slot_t *slot, int64_t bytes);
 void cx_delete(cx_slot_t *slot);
+enum { CX_MORE = -2 }; /* what cx_compact answers where it has not come to its end */
 int64_t cx_compact(cx_slot_t *slot, int pagemap, uint64_t least);
 int64_t cx_kept_length(const cx_slot_t *slot);
 wasmtime_guestprofiler_t *cx_end_profile(cx_profile_t *profile);

@@ -4,9 +4,11 @@
  * costs a page. Between two turns nobody looks at them. So the pages that are the instance's own are found by what the
  * kernel tells of them (/proc/self/pagemap), copied, given back (MADV_DONTNEED: they read as the image, or as zeros,
  * again, which is also how Wasmtime's pool makes a slot new), and compared. What differs is kept, and written back
- * before the next turn begins.
+ * before the next turn begins. A page of which more than a half differs is written back at once: it stays as it was.
  *
- * Nothing is given back before all that could be needed to restore it is there. */
+ * The work is done window by window, some windows in each call, so that nobody waits for long; a turn may begin between
+ * two calls. What is kept has a bound as well: to write it back is what the next turn waits for. Nothing is given back
+ * before all that could be needed to restore it is there. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,90 +16,49 @@
 
 #include "shim_private.h"
 
-#define OS_PAGE 4096u
-#define WORDS (OS_PAGE / 4)
-#define MOST_DIFFERENCE (4u + OS_PAGE + 4u) /* of a page: its number, one run over all of it, and the end */
-#define MOST_RANGES 8
+enum {
+  OS_PAGE = 4096,
+  WORDS = OS_PAGE / 4,
+  WINDOW = 16,                   /* pages that the kernel maps when it has to map one of them, as they lie */
+  MOST_DIFFERENCE = OS_PAGE / 2, /* bytes that are kept of one page */
+  MOST_KEPT = 1024,              /* pages of which something is kept */
+  AT_A_TIME = 256,               /* own pages that one call looks at, about */
+  ENTRIES = 512,                 /* of the kernel's table, which are read at a time */
+  READS = 64,                    /* of those in one call: 128 MiB of memory */
+  FIRST = 256,                   /* own pages after which it is asked whether it is worth going on */
+  MOST_RANGES = 8
+};
 
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
 #define FILE_PAGE (1ull << 61) /* or shared: not this process's own */
 
-/* One memory, and its pages that are the instance's own: their numbers, ascending, and their contents. */
-typedef struct {
-  memory_t memory;
-  uint32_t *pages;
-  uint32_t count;
-  uint8_t *copies;
-} range_t;
-
-/* Room for a moment. Not of malloc's: a heap that has grown for it would keep the room. */
-typedef struct { uint8_t *at; size_t length; } scratch_t;
-
 /* What is kept of all memories: for each `memory` and page, its number, runs of words that differ, and a run of none. */
 struct cx_kept {
-  uint64_t length;
   uint32_t nranges;
   memory_t memories[MOST_RANGES];
   uint64_t ends[MOST_RANGES]; /* of the differences of each, in `bytes` */
-  uint8_t bytes[];
+  uint8_t *bytes;
+  uint64_t length, room;
+  /* Where looking goes on: in which memory, at which of its pages. */
+  uint32_t range;
+  uint64_t page;
+  uint64_t gone; /* pages that are there no more */
+  uint32_t pages, seen, dense; /* of which something is kept; own ones; those that were written back */
+  bool is_done;
 };
 
 typedef struct { uint16_t at, count; } run_t;
 
-/* ---- which pages are the instance's own ------------------------------------------------------------------- */
-
-static bool is_own(uint64_t entry) { return (entry & (PRESENT | SWAPPED)) && !(entry & FILE_PAGE); }
-
-/* Notes the pages of one memory, and adds to `mapped` those that could leave it. */
-static bool find_own(range_t *range, int pagemap, uint64_t *mapped) {
-  enum { AT_A_TIME = 512 };
-  uint64_t entries[AT_A_TIME];
-  uint64_t all = range->memory.size / OS_PAGE, first = (uint64_t)(uintptr_t)range->memory.base / OS_PAGE;
-  uint32_t room = 0;
-  for (uint64_t done = 0; done < all;) {
-    size_t want = (size_t)(all - done < AT_A_TIME ? all - done : AT_A_TIME) * sizeof entries[0];
-    ssize_t got = pread(pagemap, entries, want, (off_t)((first + done) * sizeof entries[0]));
-    if (got <= 0 || (size_t)got % sizeof entries[0]) return false;
-    uint64_t count = (uint64_t)got / sizeof entries[0];
-    for (uint64_t i = 0; i < count; i++) {
-      if (!(entries[i] & (PRESENT | SWAPPED))) continue;
-      ++*mapped;
-      if (!is_own(entries[i])) continue;
-      if (range->count == room) {
-        room = room ? room * 2 : 64;
-        uint32_t *more = realloc(range->pages, room * sizeof *more);
-        if (!more) return false;
-        range->pages = more;
-      }
-      range->pages[range->count++] = (uint32_t)(done + i);
-    }
-    done += count;
-  }
-  return true;
-}
-
-static void copy_own(range_t *range, uint8_t *to) {
-  range->copies = to;
-  for (uint32_t i = 0; i < range->count; i++)
-    memcpy(to + (size_t)i * OS_PAGE, range->memory.base + (size_t)range->pages[i] * OS_PAGE, OS_PAGE);
-}
-
-static void copy_back(const range_t *range) {
-  for (uint32_t i = 0; i < range->count; i++)
-    memcpy(range->memory.base + (size_t)range->pages[i] * OS_PAGE, range->copies + (size_t)i * OS_PAGE, OS_PAGE);
-}
-
-static bool give_back(const range_t *range) {
-  return !range->memory.size || madvise(range->memory.base, range->memory.size, MADV_DONTNEED) == 0;
-}
+/* A window: which of its pages are the instance's own, and their contents. */
+typedef struct {
+  uint8_t *base;
+  uint64_t first;
+  uint32_t count, own; /* `own`: a bit for each page */
+  uint8_t (*copies)[OS_PAGE];
+} window_t;
 
 /* ---- what differs ----------------------------------------------------------------------------------------- */
-
-static uint8_t *put(uint8_t *to, const void *from, size_t length) {
-  memcpy(to, from, length);
-  return to + length;
-}
 
 static bool same_word(const uint8_t *a, const uint8_t *b, uint32_t word) { return memcmp(a + word * 4, b + word * 4, 4) == 0; }
 
@@ -109,110 +70,220 @@ static uint32_t run_end(const uint8_t *had, const uint8_t *now, uint32_t word) {
   return end;
 }
 
-static uint8_t *put_page(uint8_t *to, uint32_t page, const uint8_t *had, const uint8_t *now) {
-  if (memcmp(had, now, OS_PAGE) == 0) return to;
-  to = put(to, &page, sizeof page);
-  for (uint32_t word = 0; word < WORDS;) {
+/* A place to write to, which ends: what has no room is not written, and `full` says so. */
+typedef struct { uint8_t *at, *end; bool full; } sink_t;
+
+static void put(sink_t *to, const void *from, size_t length) {
+  if (to->full || length > (size_t)(to->end - to->at)) {
+    to->full = true;
+    return;
+  }
+  memcpy(to->at, from, length);
+  to->at += length;
+}
+
+/* The differences of one page into `to`, of MOST_DIFFERENCE bytes; how many there are, or -1 where they are more. */
+static int64_t put_page(uint8_t *to, uint32_t page, const uint8_t *had, const uint8_t *now) {
+  if (memcmp(had, now, OS_PAGE) == 0) return 0;
+  sink_t sink = {to, to + MOST_DIFFERENCE, false};
+  put(&sink, &page, sizeof page);
+  for (uint32_t word = 0; word < WORDS && !sink.full;) {
     if (same_word(had, now, word)) {
       word++;
       continue;
     }
     uint32_t end = run_end(had, now, word);
     run_t run = {(uint16_t)word, (uint16_t)(end - word)};
-    to = put(to, &run, sizeof run);
-    to = put(to, had + word * 4, run.count * 4u);
+    put(&sink, &run, sizeof run);
+    put(&sink, had + word * 4, run.count * 4u);
     word = end;
   }
   run_t none = {0, 0};
-  return put(to, &none, sizeof none);
+  put(&sink, &none, sizeof none);
+  return sink.full ? -1 : (int64_t)(sink.at - to);
 }
 
-/* What is different now, in one piece of its own; `to` has room for the most that it can be. */
-static struct cx_kept *differences(const range_t *ranges, uint32_t count, uint8_t *to) {
-  uint64_t ends[MOST_RANGES];
-  uint8_t *at = to;
-  for (uint32_t r = 0; r < count; r++) {
-    const range_t *range = &ranges[r];
-    for (uint32_t i = 0; i < range->count; i++)
-      at = put_page(at, range->pages[i], range->copies + (size_t)i * OS_PAGE,
-                    range->memory.base + (size_t)range->pages[i] * OS_PAGE);
-    ends[r] = (uint64_t)(at - to);
+/* ---- one window ------------------------------------------------------------------------------------------- */
+
+static uint8_t *page_at(const window_t *window, uint32_t page) { return window->base + (size_t)page * OS_PAGE; }
+
+static bool give_back(uint8_t *from, uint8_t *to) { return from == to || madvise(from, (size_t)(to - from), MADV_DONTNEED) == 0; }
+
+/* Room for what one more window can bring. */
+static bool make_room(struct cx_kept *kept) {
+  enum { MORE = WINDOW * MOST_DIFFERENCE };
+  if (kept->room - kept->length >= MORE) return true;
+  uint64_t room = kept->room * 2 > kept->length + MORE ? kept->room * 2 : kept->length + MORE;
+  uint8_t *bytes = realloc(kept->bytes, (size_t)room);
+  if (!bytes) return false;
+  kept->bytes = bytes;
+  kept->room = room;
+  return true;
+}
+
+static void copy_back(const window_t *window) {
+  for (uint32_t i = 0; i < window->count; i++)
+    if (window->own >> i & 1) memcpy(page_at(window, i), window->copies[i], OS_PAGE);
+}
+
+/* Keeps what differs. Answers a bit for each page that stays, as it differs too much. */
+static uint32_t keep_window(struct cx_kept *kept, const window_t *window) {
+  uint32_t stays = 0;
+  for (uint32_t i = 0; i < window->count; i++) {
+    if (!(window->own >> i & 1)) continue;
+    int64_t size = put_page(kept->bytes + kept->length, (uint32_t)(window->first + i), window->copies[i], page_at(window, i));
+    kept->seen++;
+    if (size < 0) {
+      memcpy(page_at(window, i), window->copies[i], OS_PAGE);
+      stays |= 1u << i;
+      kept->dense++;
+    } else if (size) {
+      kept->length += (uint64_t)size;
+      kept->pages++;
+    }
   }
-  struct cx_kept *kept = malloc(sizeof *kept + (size_t)(at - to));
-  if (!kept) return NULL;
-  kept->length = (uint64_t)(at - to);
-  kept->nranges = count;
-  memcpy(kept->bytes, to, (size_t)kept->length);
-  for (uint32_t r = 0; r < count; r++) {
-    kept->memories[r] = ranges[r].memory;
-    kept->ends[r] = ends[r];
+  return stays;
+}
+
+/* Gives back the pages of the image that were only looked at. */
+static void give_rest_back(const window_t *window, uint32_t stays) {
+  for (uint32_t i = 0; i < window->count;) {
+    uint32_t end = i + 1;
+    while (end < window->count && (stays >> end & 1) == (stays >> i & 1)) end++;
+    if (!(stays >> i & 1)) give_back(page_at(window, i), page_at(window, end));
+    i = end;
   }
-  return kept;
+}
+
+/* False where all is as it was. */
+static bool fold_window(struct cx_kept *kept, window_t *window) {
+  if (!make_room(kept)) return false;
+  for (uint32_t i = 0; i < window->count; i++)
+    if (window->own >> i & 1) memcpy(window->copies[i], page_at(window, i), OS_PAGE);
+  if (!give_back(window->base, page_at(window, window->count))) { /* memory that is locked, of which a part may have gone */
+    copy_back(window);
+    return false;
+  }
+  give_rest_back(window, keep_window(kept, window));
+  return true;
+}
+
+/* ---- one memory after the other --------------------------------------------------------------------------- */
+
+/* Bits of the window's pages that are there, and of those that are the instance's own. */
+static uint32_t there(const uint64_t *entries, uint32_t count, uint32_t *own) {
+  uint32_t found = 0;
+  *own = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!(entries[i] & (PRESENT | SWAPPED))) continue;
+    found |= 1u << i;
+    if (!(entries[i] & FILE_PAGE)) *own |= 1u << i;
+  }
+  return found;
+}
+
+static bool is_worth_it(const struct cx_kept *kept) {
+  return kept->pages < MOST_KEPT && (kept->seen < FIRST || kept->dense <= kept->seen / 4 * 3);
+}
+
+/* Looks at the next pages of a memory, from `entries` on, until so many own ones have been seen in all. False where
+ * something has not gone as it should. */
+static bool fold_some(struct cx_kept *kept, const uint64_t *entries, uint64_t count, uint32_t until,
+                      uint8_t (*copies)[OS_PAGE]) {
+  uint8_t *base = kept->memories[kept->range].base + kept->page * OS_PAGE;
+  uint8_t *others = base; /* from here on there is nothing of the instance's own, which goes in one piece */
+  uint64_t done = 0;
+  bool good = true;
+  while (done < count && good && kept->seen < until && is_worth_it(kept)) {
+    uint32_t size = WINDOW - (uint32_t)((uintptr_t)(base + done * OS_PAGE) / OS_PAGE % WINDOW), own;
+    if (size > count - done) size = (uint32_t)(count - done);
+    kept->gone += (uint64_t)__builtin_popcount(there(entries + done, size, &own));
+    window_t window = {base + done * OS_PAGE, kept->page + done, size, own, copies};
+    if (own) {
+      good = give_back(others, window.base) && fold_window(kept, &window);
+      others = page_at(&window, size);
+    }
+    done += size;
+  }
+  good = give_back(others, base + done * OS_PAGE) && good;
+  kept->page += done;
+  return good;
+}
+
+/* Goes on for some windows. False where all must be as it was. */
+static bool go_on(struct cx_kept *kept, int pagemap, uint8_t (*copies)[OS_PAGE]) {
+  uint64_t entries[ENTRIES];
+  uint32_t until = kept->seen + AT_A_TIME;
+  bool good = true;
+  for (uint32_t reads = 0; reads < READS && kept->seen < until && good && !kept->is_done; reads++) {
+    const memory_t *memory = &kept->memories[kept->range];
+    uint64_t left = memory->size / OS_PAGE - kept->page, first = (uint64_t)(uintptr_t)memory->base / OS_PAGE + kept->page;
+    size_t want = (size_t)(left < ENTRIES ? left : ENTRIES) * sizeof entries[0];
+    ssize_t got = want ? pread(pagemap, entries, want, (off_t)(first * sizeof entries[0])) : 0;
+    good = got >= 0 && (size_t)got == want && fold_some(kept, entries, want / sizeof entries[0], until, copies);
+    kept->is_done = !is_worth_it(kept);
+    if (kept->page < memory->size / OS_PAGE) continue;
+    kept->ends[kept->range++] = kept->length;
+    kept->page = 0;
+    kept->is_done = kept->is_done || kept->range == kept->nranges;
+  }
+  for (uint32_t r = kept->range; r < kept->nranges; r++) kept->ends[r] = kept->length;
+  return good;
 }
 
 /* ---- resting, and waking ---------------------------------------------------------------------------------- */
 
-static uint32_t find_memories(cx_slot_t *slot, range_t *ranges) {
-  uint32_t count = 0;
-  for (memory_t memory; count < MOST_RANGES && cxp_memory(slot, count, &memory); count++) {
-    if ((uintptr_t)memory.base % OS_PAGE || memory.size % OS_PAGE || memory.size / OS_PAGE > UINT32_MAX) return 0;
-    ranges[count].memory = memory;
+static struct cx_kept *begin(cx_slot_t *slot) {
+  struct cx_kept *kept = calloc(1, sizeof *kept);
+  if (!kept) return NULL;
+  for (memory_t memory; kept->nranges < MOST_RANGES && cxp_memory(slot, kept->nranges, &memory); kept->nranges++) {
+    bool fits = (uintptr_t)memory.base % OS_PAGE == 0 && memory.size % OS_PAGE == 0 && memory.size / OS_PAGE <= UINT32_MAX;
+    if (!fits) {
+      free(kept);
+      return NULL;
+    }
+    kept->memories[kept->nranges] = memory;
   }
-  return count;
-}
-
-static bool give_all_back(const range_t *ranges, uint32_t count) {
-  bool all = true;
-  for (uint32_t r = 0; r < count; r++) all = give_back(&ranges[r]) && all;
-  return all;
-}
-
-/* Copies what is the instance's own, with room behind it for the most that differences can be. */
-static scratch_t copy_all(range_t *ranges, uint32_t count) {
-  size_t pages = 0;
-  for (uint32_t r = 0; r < count; r++) pages += ranges[r].count;
-  size_t length = pages * (OS_PAGE + MOST_DIFFERENCE) + 1;
-  void *at = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (at == MAP_FAILED) return (scratch_t){NULL, 0};
-  uint8_t *to = at;
-  for (uint32_t r = 0; r < count; r++) {
-    copy_own(&ranges[r], to);
-    to += (size_t)ranges[r].count * OS_PAGE;
-  }
-  return (scratch_t){at, length};
-}
-
-static struct cx_kept *compacted(range_t *ranges, uint32_t count) {
-  scratch_t scratch = copy_all(ranges, count);
-  if (!scratch.at) return NULL;
-  size_t copied = 0;
-  for (uint32_t r = 0; r < count; r++) copied += (size_t)ranges[r].count * OS_PAGE;
-  struct cx_kept *kept = give_all_back(ranges, count) ? differences(ranges, count, scratch.at + copied) : NULL;
-  if (kept)
-    give_all_back(ranges, count); /* the pages of the image that were only looked at */
-  else /* memory that is locked, say, of which a part may have gone; or none is left */
-    for (uint32_t r = 0; r < count; r++) copy_back(&ranges[r]);
-  munmap(scratch.at, scratch.length);
+  kept->is_done = kept->nranges == 0;
   return kept;
 }
 
+/* Frees the pages that `realloc` has given beyond what is kept. */
+static void trim(struct cx_kept *kept) {
+  uint8_t *bytes = realloc(kept->bytes, (size_t)kept->length + 1);
+  if (!bytes) return;
+  kept->bytes = bytes;
+  kept->room = kept->length + 1;
+}
+
 /* Makes an idle instance's memory small, where that wins `least` bytes; `pagemap` is an open /proc/self/pagemap. Answers
- * the bytes that are kept aside, or -1 where all is as it was. */
+ * the bytes that are kept aside, -1 where all is as it was, or CX_MORE: then there is more to do, in another
+ * call. */
 int64_t cx_compact(cx_slot_t *slot, int pagemap, uint64_t least) {
-  if (slot->kept || !cxp_is_idle(slot) || !slot->has_memory || sysconf(_SC_PAGESIZE) != OS_PAGE) return -1;
-  range_t ranges[MOST_RANGES];
-  memset(ranges, 0, sizeof ranges);
-  uint32_t count = find_memories(slot, ranges);
-  uint64_t mapped = 0;
-  bool found = count > 0;
-  for (uint32_t r = 0; r < count && found; r++) found = find_own(&ranges[r], pagemap, &mapped);
-  if (found && mapped * OS_PAGE >= least) slot->kept = compacted(ranges, count);
-  for (uint32_t r = 0; r < count; r++) free(ranges[r].pages);
-  return cx_kept_length(slot);
+  if (!cxp_is_idle(slot) || !slot->has_memory || sysconf(_SC_PAGESIZE) != OS_PAGE) return -1;
+  if (slot->kept && slot->kept->is_done) return -1;
+  uint8_t(*copies)[OS_PAGE] = malloc(WINDOW * sizeof *copies);
+  if (copies && !slot->kept) slot->kept = begin(slot);
+  struct cx_kept *kept = slot->kept;
+  if (!copies || !kept) {
+    free(copies);
+    return -1;
+  }
+  bool good = go_on(kept, pagemap, copies);
+  free(copies);
+  if (good && !kept->is_done) return CX_MORE;
+  if (!good || (kept->gone - kept->dense) * OS_PAGE < least + kept->length) {
+    cxp_unfold(slot);
+    return -1;
+  }
+  trim(kept);
+  return (int64_t)kept->length;
 }
 
 /* Bytes that are kept of the instance's memory; -1 where it is as it is. */
-int64_t cx_kept_length(const cx_slot_t *slot) { return slot->kept ? (int64_t)slot->kept->length : -1; }
+int64_t cx_kept_length(const cx_slot_t *slot) {
+  return slot->kept && slot->kept->is_done ? (int64_t)slot->kept->length : -1;
+}
 
 static const uint8_t *take(void *to, const uint8_t *from, size_t length) {
   memcpy(to, from, length);
@@ -236,5 +307,11 @@ void cxp_unfold(cx_slot_t *slot) {
       }
     }
   }
+  cxp_forget_kept(kept);
+}
+
+/* Whoever it was kept for needs it no more. */
+void cxp_forget_kept(struct cx_kept *kept) {
+  if (kept) free(kept->bytes);
   free(kept);
 }

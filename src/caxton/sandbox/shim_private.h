@@ -65,6 +65,7 @@ HIDDEN memory_t cxc_main_memory(cx_slot_t *slot);
 HIDDEN bool cxc_memory(cx_slot_t *slot, uint32_t which, memory_t *memory);
 HIDDEN bool cxp_memory(cx_slot_t *slot, uint32_t which, memory_t *memory);
 HIDDEN void cxp_unfold(cx_slot_t *slot);
+HIDDEN void cxp_forget_kept(struct cx_kept *kept);
 
 static inline bool cxc_inside(memory_t memory, uint64_t address, uint64_t length) {
   return length <= memory.size && address <= memory.size - length;
