@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Final
 
 import pytest
 
-from tests.cli.command import EVIL, TOOLBOX, Done, caxton, caxton_each, is_harmless
+from caxton.tools.audit_file import query
+from tests.cli.command import EVIL, SECONDS, TOOLBOX, Done, caxton, caxton_each, is_harmless
 from tests.cli.running import caller, project, running
 
 
@@ -173,3 +175,26 @@ def test_audit_while_the_host_runs(tmp_path: Path) -> None:
     assert (during.status, after.status) == (0, 0)
     assert [one["tool"] for one in during.object["entries"]] in ([], ["fs.list"])
     assert [one["tool"] for one in after.object["entries"]] == ["fs.list"]
+
+
+def test_audit_of_a_host_that_was_killed(tmp_path: Path) -> None:
+    """A call that goes on is there; and it is still there, without an end, when its host was killed meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        rule = f'[agents.a.rules."http.fetch"]\nhosts = ["{address}"]\nprivate = ["{address}"]\n'
+        text = f'[agents.a]\nmodule = "a.wat"\ntools = ["http.*"]\n{rule}'
+        guest = caller(f'http.fetch {{"url":"http://{address}/"}}')
+        with running("up", str(project(tmp_path, text, a=guest))) as up:
+            asked, _ = silent.accept()
+            with asked:
+                while not query(tmp_path / ".caxton" / "audit.db"):
+                    assert up.process.poll() is None
+                during = caxton("tools", "audit", "--json", cwd=tmp_path)
+                up.signal(signal.SIGKILL)
+                assert -signal.SIGKILL == up.process.wait(SECONDS)
+    after = caxton("tools", "audit", "--json", "--outcome", "begun", cwd=tmp_path)
+    plain = caxton("tools", "audit", cwd=tmp_path)
+    (found,) = after.object["entries"]
+    assert during.object["entries"] == [found]
+    assert ("a", "http.fetch", "begun", 0.0) == tuple(found[key] for key in ("agent", "tool", "outcome", "duration"))
+    assert ["a", "http.fetch", "begun", "-", "-"] == plain.out.decode().splitlines()[1].split()[2:7]

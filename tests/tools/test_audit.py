@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from caxton.errors import HostError
 from caxton.text import safe
-from caxton.tools.audit import BEFORE_THE_TOOL, Audit, Entry, entry
+from caxton.tools.audit import BEFORE_THE_TOOL, Audit, Entry, Opened, entry
 from caxton.tools.audit_file import AuditFile, query
 from caxton.tools.policy.digest import digest
 from tests.conftest import Run
@@ -52,7 +52,7 @@ class Gate(AuditFile):
     broken = threading.Event()
     entered = threading.Event()
 
-    def write(self, entries: Sequence[Entry]) -> None:
+    def write(self, entries: Sequence[Entry | Opened]) -> None:
         """Waits for the gate."""
         self.entered.set()
         assert self.open_gate.wait(30)
@@ -341,7 +341,7 @@ def test_a_mistake_of_the_writer_is_a_failure(run: Run, tmp_path: Path) -> None:
     """Not a thread that is gone, so that everybody waits."""
 
     class Wrong(AuditFile):
-        def write(self, entries: Sequence[Entry]) -> None:
+        def write(self, entries: Sequence[Entry | Opened]) -> None:
             if entries:
                 raise ZeroDivisionError("a mistake")
 

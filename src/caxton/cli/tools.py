@@ -17,7 +17,7 @@ from caxton.agents.units import seconds
 from caxton.cli import options, output
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
-from caxton.tools.audit import OK, Entry
+from caxton.tools.audit import BEGUN, OK, Entry
 from caxton.tools.audit_file import MOST_ROWS, query
 from caxton.tools.policy.explain import NOTED, PASSED, REFUSED, SKIPPED, Explanation
 
@@ -106,14 +106,15 @@ def _audit_page(entries: list[Entry]) -> Table | Text:
         # Names are never broken: on a narrow terminal the rule gives way, and then lines are longer than it.
         table.add_column(column, overflow="fold", justify="right" if right else "left", no_wrap=column != "rule")
     for entry in entries:
-        style = "green" if entry.outcome == OK else "red"
+        begun = entry.outcome == BEGUN
+        style = "yellow" if begun else "green" if entry.outcome == OK else "red"
         table.add_row(
             _clock(entry.time),
             Text(entry.agent),
             Text(entry.tool),
             Text(entry.outcome, style),
-            f"{entry.duration:.1f}",
-            f"{entry.result:,}",
+            "-" if begun else f"{entry.duration:.1f}",
+            "-" if begun else f"{entry.result:,}",
             Text(entry.rule),
             Text(entry.arguments[:12]),
         )

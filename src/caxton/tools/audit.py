@@ -3,8 +3,12 @@
 An entry is a line in the log (logger ``caxton.tools.audit``, level info) and, where there is a file for it, a row in a
 SQLite database (``audit_file.py``). Rows are written by a thread of their own, many in one transaction; a call costs
 the event loop little more than the entry itself. No call is made that would have none: while the database takes no
-entries, new calls are refused (``storage.failed``), and while too many wait to be written, new calls wait too. Only a
-process that is killed loses what it had not written by then, at most ``GROUP_SECONDS`` and one transaction.
+entries, new calls are refused (``storage.failed``), and while too many wait to be written, new calls wait too.
+
+An entry is handed to the thread before its call is made, and again when that has ended. A call that is over by the time
+of the next transaction costs one row, written once; one that goes on has a row that says so (``BEGUN``) and is changed
+later. Only a process that is killed loses what it had not written by then, at most ``GROUP_SECONDS`` and one
+transaction; the rows of calls that went on stay as they are.
 """
 
 from __future__ import annotations
@@ -36,6 +40,9 @@ GROUP_SECONDS: Final = 0.02
 """How long the first entry of a transaction waits for others."""
 
 OK: Final = "ok"
+BEGUN: Final = "begun"
+"""The outcome of a call whose end has not been written: it goes on, or its host was killed before it ended."""
+
 BEFORE_THE_TOOL: Final = frozenset(
     {"grant.denied", "tool.unknown", "tool.changed", "rate.exceeded", "limit.budget", "limit.pending", "storage.failed"}
 )
@@ -55,8 +62,9 @@ class Entry:
         tool: the name that was called, made safe to print.
         arguments: SHA-256 of the arguments (``policy.digest``), in hex; the arguments themselves are nowhere.
         rule: the rule that decided.
-        outcome: ``ok``, the code of the error that the agent got, or ``cancelled``: nobody wanted the result any more.
-        duration: milliseconds.
+        outcome: ``ok``, the code of the error that the agent got, or ``cancelled``: nobody wanted the result any more;
+            ``begun``: its end is not known.
+        duration: milliseconds; 0 where the end is not known.
         key: the call's idempotency key.
         result: bytes of the result.
         tokens: of a language model, that the call has used; 0 where it used none.
@@ -78,6 +86,22 @@ class Entry:
         """Whether no tool has seen the call: one that got as far as that has a digest of its arguments."""
         return not self.arguments or self.outcome in BEFORE_THE_TOOL
 
+    def ended(self, rule: str, outcome: str, seconds: float, result: int, tokens: int) -> Entry:
+        """The entry of the same call when it has ended."""
+        took = max(0.0, seconds) * 1000
+        return Entry(
+            self.time,
+            self.agent,
+            self.tool,
+            self.arguments,
+            rule,
+            outcome,
+            took,
+            self.key,
+            result,
+            max(0, tokens),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """All of it."""
         return asdict(self)
@@ -97,6 +121,22 @@ class Entry:
             f"tokens={self.tokens}",
         )
         return " ".join(words)
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """A call that the audit knows before it has ended.
+
+    Attributes:
+        entry: what is to be written of it.
+        saved: what has been, and ``row`` where: of the writer's thread.
+        round: which of the thread's rounds writes it first; -1: none, it is in the log alone.
+    """
+
+    entry: Entry
+    saved: Entry | None = None
+    row: int = 0
+    round: int = -1
 
 
 def _word(text: str) -> str:
@@ -185,6 +225,22 @@ class Audit:
         self._backlog += 1
         self._writer.add(entry)
 
+    def begin(self, entry: Entry) -> Opened:
+        """Takes the entry of a call that is about to be made, with the outcome ``begun``; never waits, never fails. It
+        is not for the log."""
+        opened = Opened(entry)
+        if self._writer is not None:
+            self._backlog += 1
+            self._writer.open(opened)
+        return opened
+
+    def end(self, opened: Opened, entry: Entry) -> None:
+        """Takes the entry of the same call when it has ended; its time, agent, tool and key are as they were."""
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s", entry.line())
+        if self._writer is not None and self._writer.close(opened, entry):
+            self._backlog += 1
+
     @property
     def unwritten(self) -> int:
         """Refused calls that are in no database."""
@@ -228,7 +284,8 @@ def entry(
     result: int = 0,
     tokens: int = 0,
 ) -> Entry:
-    """The entry of a call that has just ended: ``began`` and ``now`` in monotonic seconds."""
+    """The entry of a call that has just ended, or is about to be made (``BEGUN``): ``began`` and ``now`` in monotonic
+    seconds."""
     took = max(0.0, now - began)
     return Entry(
         time=int((time.time() - took) * 1000),
@@ -237,7 +294,7 @@ def entry(
         arguments=arguments,
         rule=rule,
         outcome=outcome,
-        duration=took * 1000,
+        duration=0.0 if outcome == BEGUN else took * 1000,
         key=key,
         result=result,
         tokens=max(0, tokens),

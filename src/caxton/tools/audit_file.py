@@ -11,7 +11,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from operator import attrgetter
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
-from caxton.tools.audit import Entry
+from caxton.tools.audit import Entry, Opened
 from caxton.tools.wal import use_wal
 
 _COLUMNS: Final = "time agent tool arguments rule outcome duration key result tokens"
@@ -38,12 +38,20 @@ _FIRST_SCHEMA: Final = frozenset({_FIRST_TABLE, _INDEX})
 """Of databases that were made before entries had tokens."""
 
 # All rows in one step: the thread keeps the interpreter's lock away from the event loop once, not once a row.
-_INSERT: Final = (
-    "INSERT INTO calls (refused, time, agent, tool, arguments, rule, outcome, duration, key, result, tokens) SELECT "
+_VALUES: Final = (
     "json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), "
     "json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), "
     "json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), "
-    "json_extract(value, '$[9]'), json_extract(value, '$[10]') FROM json_each(?)"
+    "json_extract(value, '$[9]'), json_extract(value, '$[10]') FROM json_each(:rows)"
+)
+_INTO: Final = "INTO calls (id, refused, time, agent, tool, arguments, rule, outcome, duration, key, result, tokens)"
+_ADD: Final = f"INSERT {_INTO} SELECT :free + json_each.key, {_VALUES}"
+# A row is replaced only if it is that call's still: it may have been pruned, or the database be another by now.
+_REPLACE: Final = (
+    f"INSERT OR REPLACE {_INTO} SELECT coalesce("  # noqa: S608
+    "(SELECT id FROM calls WHERE id = json_extract(value, '$[11]') AND outcome = 'begun' "
+    "AND time = json_extract(value, '$[1]') AND key = json_extract(value, '$[8]')), "
+    f":free + json_each.key), {_VALUES}"
 )
 _PRUNE: Final = (
     "DELETE FROM calls WHERE refused = :kind AND id <= "
@@ -103,20 +111,32 @@ class AuditFile:
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA journal_size_limit = 16777216")
 
-    def write(self, entries: Sequence[Entry]) -> None:
-        """Adds entries, all or none.
+    def write(self, entries: Sequence[Entry | Opened]) -> None:
+        """Adds entries, all or none; those of calls that have been written before take the place of what was.
 
         Raises:
             HostError: ``storage.failed``.
         """
-        if not entries:
+        found = list(_unsaved(entries))
+        if not found:
             return
+        free = self._written(found)
+        for number, (one, entry) in enumerate(found, free):
+            if isinstance(one, Opened):
+                one.saved, one.row = entry, number
+
+    def _written(self, found: Sequence[tuple[Entry | Opened, Entry]]) -> int:
+        """Writes them; answers the number of the first row, if it was a new one."""
         try:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                for first in range(0, len(entries), _BATCH):
-                    self._database.execute(_INSERT, (_rows(entries[first : first + _BATCH]),))
-                self._since_pruned += len(entries)
+                (free,) = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM calls").fetchone()
+                for first in range(0, len(found), _BATCH):
+                    some = found[first : first + _BATCH]
+                    known = any(isinstance(one, Opened) and one.row for one, _ in some)
+                    rows = {"rows": _rows(some), "free": free + first}
+                    self._database.execute(_REPLACE if known else _ADD, rows)
+                self._since_pruned += len(found)
                 if self._since_pruned >= min(_PRUNE_AFTER, self._half):
                     self._prune()
                 self._database.execute("COMMIT")
@@ -126,6 +146,7 @@ class AuditFile:
                 raise
         except sqlite3.Error as error:
             raise _failed(self._path, error) from None
+        return int(free)
 
     def _prune(self) -> None:
         for kind in (0, 1):
@@ -140,8 +161,22 @@ class AuditFile:
             return
 
 
-def _rows(entries: Iterable[Entry]) -> str:
-    return json.dumps([(int(entry.refused), *_values(entry)) for entry in entries])
+def _unsaved(entries: Sequence[Entry | Opened]) -> Iterator[tuple[Entry | Opened, Entry]]:
+    """What is to be written, each call once, and as it is now: should it end meanwhile, it comes again."""
+    seen: set[Opened] = set()
+    for one in entries:
+        if not isinstance(one, Opened):
+            yield one, one
+        elif one.saved is not (entry := one.entry) and one not in seen:
+            seen.add(one)
+            yield one, entry
+
+
+def _rows(found: Iterable[tuple[Entry | Opened, Entry]]) -> str:
+    """The rows as JSON: their values, and the number of the row that there is already, or 0."""
+    return json.dumps(
+        [(int(entry.refused), *_values(entry), one.row if isinstance(one, Opened) else 0) for one, entry in found]
+    )
 
 
 def _claim(path: Path) -> None:

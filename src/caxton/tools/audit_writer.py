@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from caxton.errors import HostError
 
 if TYPE_CHECKING:
-    from caxton.tools.audit import Entry
+    from caxton.tools.audit import Entry, Opened
     from caxton.tools.audit_file import AuditFile
 
 
@@ -40,7 +40,9 @@ class Writer:
         self._group = group
         self._make_file = make_file
         self._written = written
-        self._entries: list[Entry] = []
+        self._entries: list[Entry | Opened] = []
+        self._taking = threading.Lock()
+        self._rounds = 0
         self._flushes: list[asyncio.Future[None]] = []
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -69,12 +71,27 @@ class Writer:
             self._wake.set()
             raise HostError("storage.failed", f"the audit cannot be written: {self.failure}")
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry | Opened) -> None:
         """Takes an entry."""
         # One thread appends, another takes the whole list away: neither needs a lock for it.
         self._entries.append(entry)
         if not self._wake.is_set():
             self._wake.set()
+
+    def open(self, opened: Opened) -> None:
+        """Takes the entry of a call that goes on."""
+        with self._taking:
+            opened.round = self._rounds
+            self.add(opened)
+
+    def close(self, opened: Opened, entry: Entry) -> bool:
+        """Takes its last entry; answers whether that is one more to be written: not while the first waits."""
+        with self._taking:
+            opened.entry = entry
+            if opened.round == self._rounds:
+                return False
+            self.add(opened)
+            return True
 
     async def flushed(self) -> None:
         """Returns when all entries so far are written.
@@ -98,7 +115,7 @@ class Writer:
         self._wake.set()
         await self._ended
         self._thread.join()
-        return len(self._entries)
+        return len({id(one) for one in self._entries})
 
     def _done(self, count: int, flushes: list[asyncio.Future[None]], failure: str) -> None:
         self.failure = failure
@@ -132,7 +149,10 @@ class Writer:
 
     def _round(self, file: AuditFile | None, flushes: list[asyncio.Future[None]]) -> AuditFile | None:
         """Writes what waits; keeps it where that fails."""
-        count, failure = len(self._entries), ""
+        with self._taking:
+            self._rounds += 1
+            count = len(self._entries)
+        failure = ""
         try:
             if file is None:
                 file = self._open()

@@ -170,6 +170,7 @@ class ToolCalls:
             await self._audit.admit()
             if call.rules:
                 await self._consent(under_way)
+            under_way.begin(self._audit)
             made = provider.call(call) if call.timeout is None else self._limited(provider, call, call.timeout)
             result = self._cleaned(await made)
         except CaxtonError as error:

@@ -9,7 +9,7 @@ from typing import Final
 
 from caxton.messages import AgentName
 from caxton.text import safe, safe_name
-from caxton.tools.audit import Audit, entry
+from caxton.tools.audit import BEGUN, Audit, Entry, Opened, entry
 from caxton.tools.policy.decision import Decision
 from caxton.tools.policy.digest import digest
 from caxton.tools.policy.meters import Ticket
@@ -22,7 +22,7 @@ _log = logging.getLogger("caxton.tools")
 class UnderWay:
     """A call that goes on. ``rule`` and ``outcome`` are what the audit will say, ``size`` the bytes of the result."""
 
-    __slots__ = ("began", "call", "digest", "outcome", "rule", "size", "ticket")
+    __slots__ = ("_opened", "began", "call", "digest", "outcome", "rule", "size", "ticket")
 
     def __init__(self, call: Call, decision: Decision, ticket: Ticket, audited: bool) -> None:
         self.call = call
@@ -32,26 +32,38 @@ class UnderWay:
         self.began = time.monotonic()
         self.outcome = "cancelled"
         self.size = 0
+        self._opened: Opened | None = None
+
+    def begin(self, audit: Audit) -> None:
+        """Tells the audit that the call is about to be made."""
+        if self.digest:
+            self._opened = audit.begin(self._entry(BEGUN, time.monotonic()))
 
     def end(self, audit: Audit) -> None:
         """Charges what the call has used, and tells the audit."""
-        made, tokens = self.call, self.call.used.get("tokens", 0)
+        tokens = self.call.used.get("tokens", 0)
         self.ticket.done(self.size, tokens)
         if not self.digest:  # nobody listens
             return
-        audit.record(
-            entry(
-                agent=made.agent,
-                tool=made.tool,
-                arguments=self.digest,
-                rule=self.rule,
-                outcome=self.outcome,
-                began=self.began,
-                now=time.monotonic(),
-                key=made.key,
-                result=self.size,
-                tokens=tokens,
+        now = time.monotonic()
+        if self._opened is None:
+            audit.record(self._entry(self.outcome, now))
+        else:
+            audit.end(
+                self._opened, self._opened.entry.ended(self.rule, self.outcome, now - self.began, self.size, tokens)
             )
+
+    def _entry(self, outcome: str, now: float) -> Entry:
+        made = self.call
+        return entry(
+            agent=made.agent,
+            tool=made.tool,
+            arguments=self.digest,
+            rule=self.rule,
+            outcome=outcome,
+            began=self.began,
+            now=now,
+            key=made.key,
         )
 
 

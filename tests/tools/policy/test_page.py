@@ -52,7 +52,8 @@ def test_codes_are_the_contract_s() -> None:
 def test_figures_in_the_text() -> None:
     """Those that are not in the table of bounds."""
     text = " ".join(line for _, line in PAGE.prose)
-    assert f"at most {audit.GROUP_SECONDS * 1000:g} ms after the call" in text
+    assert f"at most {audit.GROUP_SECONDS * 1000:g} ms after the first entry" in text
+    assert f"in the last {audit.GROUP_SECONDS * 1000:g} ms and during one transaction" in text
     assert f"At most {approval.PER_AGENT} calls of an agent and {approval.IN_SUM} in sum wait" in text
     assert f"While {audit.WAITING:,} entries wait" in text
     assert f"The newest {audit.MOST:,} are kept" in text
