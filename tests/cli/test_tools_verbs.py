@@ -32,7 +32,16 @@ approve = "ask"
 
 [agents.nothing]
 module = "planner.wat"
+
+[agents.open]
+module = "planner.wat"
+tools = ["*"]
+
+[agents.open.rules."http.fetch"]
+hosts = ["*:*"]
+private = ["10.0.0.2"]
 """
+TAKES: Final = ("passed", "arguments", "the tool takes them")
 # What is asked; the exit status, the code, the rule that decided, and a row of the table.
 EXPLAINED: Final[dict[tuple[str, ...], tuple[int, str | None, str, tuple[str, ...]]]] = {
     ("planner", "h.any"): (0, None, 'tools = "h.*"', ("passed", "known", "there is a tool or server of that name")),
@@ -74,6 +83,48 @@ EXPLAINED: Final[dict[tuple[str, ...], tuple[int, str | None, str, tuple[str, ..
         "grant.denied",
         'rules."http.*".arguments',
         ("not reached", 'rules."http.*".hosts', ""),
+    ),
+    ("open", "fs.read", '{"path": "a/b"}'): (0, None, 'tools = "*"', TAKES),
+    ("open", "fs.read", '{"path": "../x"}'): (
+        6,
+        "grant.denied",
+        "arguments",
+        ("refused", "arguments", "'../x' leaves the agent's directory"),
+    ),
+    ("open", "fs.list", '{"path": "/etc"}'): (6, "grant.denied", "arguments", ("refused", "arguments", "")),
+    ("open", "fs.write", '{"path": "x"}'): (
+        6,
+        "tool.bad-arguments",
+        "arguments",
+        ("refused", "arguments", "either text or base64"),
+    ),
+    ("open", "memory.put", '{"text": "x"}'): (0, None, 'tools = "*"', TAKES),
+    ("open", "memory.put", '{"txt": 1}'): (
+        6,
+        "tool.bad-arguments",
+        "arguments",
+        ("refused", "arguments", "memory.put: text: Field required"),
+    ),
+    ("open", "http.fetch", '{"url": "http://a.example:8080/x"}'): (0, None, 'tools = "*"', TAKES),
+    ("open", "http.fetch", '{"url": "http://8.8.8.8/"}'): (0, None, 'tools = "*"', TAKES),
+    ("open", "http.fetch", '{"url": "http://10.0.0.2/"}'): (0, None, 'tools = "*"', TAKES),
+    ("open", "http.fetch", '{"url": "http://10.0.0.1/"}'): (
+        6,
+        "grant.denied",
+        'rules."http.fetch".private',
+        ("refused", 'rules."http.fetch".private', "10.0.0.1 leads to an address that is not public"),
+    ),
+    ("open", "http.fetch", '{"url": "http://224.0.0.1/"}'): (
+        6,
+        "grant.denied",
+        "arguments",
+        ("refused", "arguments", ""),
+    ),
+    ("open", "http.fetch", '{"url": "http://a.example/..%2fx"}'): (
+        6,
+        "tool.bad-arguments",
+        "arguments",
+        ("refused", "arguments", "url: "),
     ),
     ("planner", EVIL): (6, "grant.denied", "tools", ("not reached", "known", "")),
     ("nothing", "h.any"): (6, "grant.denied", "tools", ("refused", "tools", "none of 0 matches")),

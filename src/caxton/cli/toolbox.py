@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ from caxton.cli.options import invalid
 from caxton.config import AgentSettings, Configuration, load
 from caxton.errors import CaxtonError, HostError, ToolError, exit_status
 from caxton.host.tooling import toolbox
+from caxton.messages import AgentName
 from caxton.text import safe, safe_name
 from caxton.tools.mcp.pins import Change
 from caxton.tools.mcp.servers import review
 from caxton.tools.policy.decision import Decision
-from caxton.tools.policy.explain import REFUSED, Explanation, Step, explain
+from caxton.tools.policy.explain import PASSED, REFUSED, TAKES, Explanation, Step, explain
+from caxton.tools.provider import Call
 from caxton.tools.settings import BUILT_IN, ToolSettings
 
 
@@ -56,23 +58,24 @@ def explain_call(path: Path, agent: str, tool: str, arguments: str | None, *, js
     settings = _agent(configuration, agent)
     values = None if arguments is None else tool_arguments(tool, arguments.encode("utf-8", "surrogateescape"))
     found = explain(settings.grants, tool, values, lambda name: _knows(configuration.tools, name))
-    if tool == "http.fetch" and values is not None and found.decision.allowed:
-        found = _with_host(found, settings, values)
+    if values is not None and found.decision.allowed and tool.partition(".")[0] in BUILT_IN:
+        call = Call(AgentName(agent), tool, values, "", settings.grants.rules_for(tool))
+        found = _with_arguments(found, configuration.tools, call)
     return tools.explanation(found, agent=agent, json=json)
 
 
-def _with_host(found: Explanation, settings: AgentSettings, values: Mapping[str, Any]) -> Explanation:
-    """The explanation with the one thing that ``http.fetch`` decides itself: whether the host is granted."""
-    from caxton.tools.builtin import locations
-    from caxton.tools.builtin.http import check_host
+def _with_arguments(found: Explanation, settings: ToolSettings, call: Call) -> Explanation:
+    """The explanation with what a built-in tool decides by itself: whether it takes the arguments, and the host, path
+    or model in them."""
+    from caxton.tools.builtin.checks import check
 
     try:
-        check_host(settings.grants.rules_for("http.fetch"), locations.parse(str(values.get("url", ""))))
-    except ToolError as error:
-        rule = error.rule or "url"
+        check(settings, call)
+    except CaxtonError as error:
+        rule = getattr(error, "rule", None) or TAKES
         steps = (*(step for step in found.steps if step.rule != rule), Step(rule, REFUSED, error.message))
         return replace(found, decision=Decision(False, error.code, rule, error.message), steps=steps)
-    return found
+    return replace(found, steps=(*found.steps, Step(TAKES, PASSED, "the tool takes them")))
 
 
 def _knows(settings: ToolSettings, name: str) -> bool:

@@ -8,6 +8,7 @@ host's settings, never from the agent.
 
     provider      which tool a call is for; its time limit
     arguments     what each tool takes
+    checks        what each refuses before it does anything
     http          http.fetch:   locations (URLs), segments (their paths), hosts (lists of them), addresses, network,
                                 pinned, bodies
     files         fs.*:         trees (a directory that nothing leaves)

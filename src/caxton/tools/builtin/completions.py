@@ -36,6 +36,21 @@ class _Answer(NamedTuple):
     total_tokens: int | None
 
 
+def checked(settings: LlmSettings, arguments: Complete) -> tuple[list[dict[str, str]], int]:
+    """The messages that are to be sent, and their bytes.
+
+    Raises:
+        ToolError: ``grant.denied``, another model; ``tool.bad-arguments``.
+    """
+    if arguments.model not in (None, settings.model):
+        raise ToolError("grant.denied", f"the model {safe_name(arguments.model or '')} is not granted")
+    messages = _messages(arguments)
+    sent = sum(len(message["content"].encode("utf-8")) for message in messages)
+    if sent > PROMPT_LIMIT:
+        raise ToolError("tool.bad-arguments", f"more than {PROMPT_LIMIT} bytes of prompt")
+    return messages, sent
+
+
 class Completions:
     """The tool, for all agents of one host."""
 
@@ -57,12 +72,7 @@ class Completions:
         Raises:
             ToolError: ``grant.denied``, another model; ``tool.bad-arguments``; ``tool.failed``.
         """
-        if arguments.model not in (None, self._settings.model):
-            raise ToolError("grant.denied", f"the model {safe_name(arguments.model or '')} is not granted")
-        messages = _messages(arguments)
-        sent = sum(len(message["content"].encode("utf-8")) for message in messages)
-        if sent > PROMPT_LIMIT:
-            raise ToolError("tool.bad-arguments", f"more than {PROMPT_LIMIT} bytes of prompt")
+        messages, sent = checked(self._settings, arguments)
         options: dict[str, Any] = {"model": self._settings.model, "messages": messages}
         if arguments.temperature is not None:
             options["temperature"] = arguments.temperature

@@ -31,6 +31,30 @@ _AGENT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 T = TypeVar("T")
 
 
+def check(settings: FsSettings, call: Call, path: str) -> None:
+    """Refuses what can be refused without a look at any directory.
+
+    Raises:
+        ToolError: ``grant.denied``, ``tool.bad-arguments``.
+    """
+    trees.split(path)
+    if call.setting("root") is None:
+        _check_directory(settings, call.agent)
+
+
+def check_write(settings: FsSettings, call: Call, arguments: Write) -> None:
+    """The same of a write.
+
+    Raises:
+        ToolError: as above.
+        LimitError: ``limit.budget``, it is more than the quota.
+    """
+    _, data = _writing(settings, arguments)
+    check(settings, call, arguments.path)
+    if len(data) > _quota(settings, call):
+        raise _no_room(_quota(settings, call))
+
+
 class Files:
     """The tools, for all agents of one host. All work is done on a few threads of their own."""
 
@@ -65,12 +89,7 @@ class Files:
             ToolError: as above.
             LimitError: ``limit.budget``, the quota is used up.
         """
-        path = trees.split(arguments.path)
-        data = _data(arguments)
-        if not path:
-            raise ToolError("tool.bad-arguments", "path: no name")
-        if len(data) > self._settings.max_bytes:
-            raise ToolError("tool.bad-arguments", f"more than {self._settings.max_bytes} bytes")
+        path, data = _writing(self._settings, arguments)
         lock = self._lock(call)
         await lock.acquire()
         given_up = threading.Event()
@@ -135,13 +154,12 @@ class Files:
     def _write(self, call: Call, path: trees.Path, data: bytes, append: bool, given_up: threading.Event) -> bytes:
         if given_up.is_set():
             raise ToolError("tool.failed", "nobody waits for it any more")
-        quota = call.setting("quota")
         with self._root(call) as root, trees.translated(path):
             used = trees.usage(root)
             old = _size(root, path)
-            left = (self._settings.quota if quota is None else int(quota)) - used.size + (0 if append else old or 0)
+            left = _quota(self._settings, call) - used.size + (0 if append else old or 0)
             if len(data) > left:
-                raise LimitError("limit.budget", f"the quota of the agent's directory has {max(left, 0)} bytes left")
+                raise _no_room(left)
             if old is None and used.entries + len(path) > trees.MAX_ENTRIES:
                 raise LimitError("limit.budget", f"the agent's directory has {used.entries} entries")
             with trees.directory(root, path[:-1], create=True) as where:
@@ -187,8 +205,8 @@ class Files:
             os.close(found)
 
     def _own(self, agent: str) -> int:
-        if self._settings.root is None or not _AGENT.fullmatch(agent):
-            raise ToolError("grant.denied", f"{safe_name(agent)} has no directory")
+        _check_directory(self._settings, agent)
+        assert self._settings.root is not None
         with trees.translated(()):
             os.makedirs(self._settings.root, 0o700, exist_ok=True)
             above = os.open(self._settings.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -203,6 +221,32 @@ def _release(lock: asyncio.Lock, ended: asyncio.Future[bytes]) -> None:
     lock.release()
     if not ended.cancelled():
         ended.exception()  # looked at: perhaps nobody else does any more
+
+
+def _check_directory(settings: FsSettings, agent: str) -> None:
+    """Whether an agent without a rule of its own has a directory."""
+    if settings.root is None or not _AGENT.fullmatch(agent):
+        raise ToolError("grant.denied", f"{safe_name(agent)} has no directory")
+
+
+def _quota(settings: FsSettings, call: Call) -> int:
+    quota = call.setting("quota")
+    return settings.quota if quota is None else int(quota)
+
+
+def _no_room(left: int) -> LimitError:
+    return LimitError("limit.budget", f"the quota of the agent's directory has {max(left, 0)} bytes left")
+
+
+def _writing(settings: FsSettings, arguments: Write) -> tuple[trees.Path, bytes]:
+    """Where to, and what."""
+    path = trees.split(arguments.path)
+    data = _data(arguments)
+    if not path:
+        raise ToolError("tool.bad-arguments", "path: no name")
+    if len(data) > settings.max_bytes:
+        raise ToolError("tool.bad-arguments", f"more than {settings.max_bytes} bytes")
+    return path, data
 
 
 def _data(arguments: Write) -> bytes:

@@ -13,7 +13,8 @@ from caxton.errors import ToolError
 from caxton.text import safe_name
 from caxton.tools import results
 from caxton.tools.builtin import bodies, hosts, locations
-from caxton.tools.builtin.network import Network
+from caxton.tools.builtin.addresses import Reach, reach
+from caxton.tools.builtin.network import Network, check_addresses
 from caxton.tools.builtin.places import SHARE, Places, connections
 from caxton.tools.provider import Call, setting
 from caxton.tools.settings import HttpSettings
@@ -71,8 +72,42 @@ def check_host(rules: Sequence[tuple[str, Rule]], target: locations.Target) -> N
     glob, granted = setting(rules, "hosts")
     if not hosts.granted(granted or (), target):
         error = ToolError("grant.denied", f"no rule grants the host {safe_name(target.authority)}")
-        error.rule = f'rules."{glob}".hosts' if glob else 'rules."http.fetch".hosts (there is none)'
+        error.rule = _rule(glob, "hosts")
         raise error
+
+
+def _rule(glob: str, key: str) -> str:
+    return f'rules."{glob}".{key}' if glob else f'rules."http.fetch".{key} (there is none)'
+
+
+def check(call: Call, arguments: Fetch) -> None:
+    """Refuses what can be refused without asking anybody: also a host that is an address which may not be connected to.
+
+    Raises:
+        ToolError: ``grant.denied``, ``tool.bad-arguments``.
+    """
+    target = _first(arguments).target
+    check_host(call.rules, target)
+    if target.address is None:
+        return
+    try:
+        check_addresses(target, [target.address], _is_private(call, target))
+    except ToolError as error:
+        if reach(target.address) is Reach.PRIVATE:  # else no rule could grant it
+            error.rule = _rule(setting(call.rules, "private")[0], "private")
+        raise
+
+
+def _is_private(call: Call, target: locations.Target) -> bool:
+    """Whether a rule lets it lie in a private network."""
+    return hosts.granted(call.setting("private") or (), target)
+
+
+def _first(arguments: Fetch) -> _Hop:
+    body = (arguments.body or "").encode()
+    if body and arguments.method in ("GET", "HEAD", "OPTIONS"):
+        raise ToolError("tool.bad-arguments", f"http.fetch: {arguments.method} has no body")
+    return _Hop(locations.parse(arguments.url), arguments.method, _headers(arguments.headers), body)
 
 
 class Http:
@@ -90,10 +125,7 @@ class Http:
             ToolError: ``grant.denied``, ``tool.bad-arguments``, ``tool.failed``.
         """
         limit = min(arguments.max_bytes or self._settings.max_bytes, self._settings.max_bytes)
-        body = (arguments.body or "").encode()
-        if body and arguments.method in ("GET", "HEAD", "OPTIONS"):
-            raise ToolError("tool.bad-arguments", f"{call.tool}: {arguments.method} has no body")
-        hop = _Hop(locations.parse(arguments.url), arguments.method, _headers(arguments.headers), body)
+        hop = _first(arguments)
         for _ in range(self._settings.redirects + 1):
             answer = await self._ask(call, hop, limit)
             location = bodies.header(answer.headers, "location")
@@ -106,8 +138,7 @@ class Http:
     async def _ask(self, call: Call, hop: _Hop, limit: int) -> _Answer:
         # Grants first: a name that is not granted is not even looked up.
         check_host(call.rules, hop.target)
-        private = hosts.granted(call.setting("private") or (), hop.target)
-        addresses = await self._network.addresses(hop.target, private)
+        addresses = await self._network.addresses(hop.target, _is_private(call, hop.target))
         tls = await self._network.tls(hop.target.scheme)
         from caxton.tools.builtin import pinned
 

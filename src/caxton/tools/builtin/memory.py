@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def check(arguments: Put) -> None:
+    """Refuses a note that the database could not tell from another.
+
+    Raises:
+        ToolError: ``tool.bad-arguments``.
+    """
+    if any("\0" in text for text in (arguments.text, arguments.key or "", *arguments.tags)):
+        raise ToolError("tool.bad-arguments", "a NUL character")
+
+
 class Memory:
     """The tools, for all agents of one host: one database, one connection, one thread."""
 
@@ -37,9 +47,7 @@ class Memory:
             LimitError: ``limit.budget``.
             HostError: ``storage.failed``.
         """
-        texts = [arguments.text, arguments.key or "", *arguments.tags]
-        if any("\0" in text for text in texts):
-            raise ToolError("tool.bad-arguments", "a NUL character")
+        check(arguments)
         key = arguments.key or _key(call)
         space, made_ms = _namespace(call), int(self._clock() * 1000)
         return await self._told(lambda: self._notes.put(space, key, arguments.text, arguments.tags, made_ms))

@@ -32,6 +32,17 @@ _RESOLVE_SECONDS: Final = 10.0
 _CONNECT_SECONDS: Final = 10.0
 
 
+def check_addresses(target: Target, addresses: Iterable[Address], private: bool) -> None:
+    """Returns if a target with these addresses may be connected to.
+
+    Raises:
+        ToolError: ``grant.denied``.
+    """
+    allowed = {Reach.PUBLIC, Reach.PRIVATE} if private else {Reach.PUBLIC}
+    if not all(reach(address) in allowed for address in addresses):
+        raise ToolError("grant.denied", f"{target.host} leads to an address that is not public")
+
+
 class Network:
     """The machine's resolver, its sockets and the authorities that it trusts; tests bring their own of each."""
 
@@ -61,9 +72,7 @@ class Network:
                 one that is nobody's; ``tool.failed``, there is no such name; ``tool.timeout``.
         """
         found = [target.address] if target.address is not None else await self._looked_up(target)
-        allowed = {Reach.PUBLIC, Reach.PRIVATE} if private else {Reach.PUBLIC}
-        if not all(reach(address) in allowed for address in found):
-            raise ToolError("grant.denied", f"{target.host} leads to an address that is not public")
+        check_addresses(target, found, private)
         return found[:_MAX_ADDRESSES]
 
     async def _looked_up(self, target: Target) -> list[Address]:

@@ -37,7 +37,7 @@ class Decision:
 
     Attributes:
         allowed: whether the call may be made, as far as names and arguments go.
-        code: None, ``grant.denied`` or ``tool.unknown``.
+        code: None, ``grant.denied`` or ``tool.unknown``; in ``caxton tools explain`` also what the tool itself says.
         rule: what decided, as the configuration has it: ``deny = "fs.write"``, ``tools = "http.*"``,
             ``rules."http.*".arguments``. For the operator.
         reason: a sentence for whoever called. It tells no more of the grants than that they are missing.

@@ -16,6 +16,9 @@ REFUSED: Final = "refused"
 SKIPPED: Final = "not reached"
 NOTED: Final = "noted"
 
+TAKES: Final = "arguments"
+"""The step that is the tool's own: what it takes, in itself."""
+
 _METERS: Final = (
     ("rate", "a token bucket, per agent and tool"),
     ("burst", "calls at once"),
