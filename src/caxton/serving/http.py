@@ -15,13 +15,14 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from caxton.errors import HostError
 from caxton.host.runtime import Host
 from caxton.serving.exposed import ExposedSource
+from caxton.serving.naming import AllowedHosts
 from caxton.serving.server import AgentServer, agent_server
 from caxton.serving.settings import ServingSettings
 
@@ -46,15 +47,16 @@ class HttpApp:
         if allowed_hosts is None and self._token is None:
             raise HostError("config.invalid", "whoever may name any host has to know a token")
         settings = server.settings
+        hosts = None if allowed_hosts is None else AllowedHosts(allowed_hosts)
         self._manager = StreamableHTTPSessionManager(
             server,
-            security_settings=_security(allowed_hosts),
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # ours is stricter
             max_request_body_size=settings.max_message,
             max_sessions=settings.max_sessions,
             session_idle_timeout=settings.idle,
         )
         self._app = Starlette(
-            routes=[Route(path, _Endpoint(self._manager, self._token, self._closing))], lifespan=self._lifespan
+            routes=[Route(path, _Endpoint(self._manager, hosts, self._token, self._closing))], lifespan=self._lifespan
         )
         self._app.router.redirect_slashes = False
 
@@ -83,14 +85,21 @@ class HttpApp:
 class _Endpoint:
     """Who gets through to the SDK."""
 
-    def __init__(self, manager: StreamableHTTPSessionManager, token: bytes | None, closing: asyncio.Event) -> None:
+    def __init__(
+        self,
+        manager: StreamableHTTPSessionManager,
+        hosts: AllowedHosts | None,
+        token: bytes | None,
+        closing: asyncio.Event,
+    ) -> None:
         self._manager = manager
+        self._hosts = hosts
         self._token = token
         self._closing = closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._admits(Headers(scope=scope)):
-            refusal = PlainTextResponse("a token is required", 401, {"WWW-Authenticate": "Bearer"})
+        refusal = self._refusal(Headers(scope=scope))
+        if refusal is not None:
             await refusal(scope, receive, send)
             return
         if scope["method"] != "GET":
@@ -100,6 +109,11 @@ class _Endpoint:
         response = _Response(send)
         await self._manager.handle_request(scope, _until(self._closing, receive), response)
         await response.complete()
+
+    def _refusal(self, headers: Headers) -> Response | None:
+        if not self._admits(headers):
+            return PlainTextResponse("a token is required", 401, {"WWW-Authenticate": "Bearer"})
+        return None if self._hosts is None else self._hosts.refusal(headers)
 
     def _admits(self, headers: Headers) -> bool:
         if self._token is None:
@@ -148,19 +162,6 @@ def _checked(token: str | None) -> bytes | None:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise HostError("config.invalid", "the token is empty, or has characters that no header may have")
     return token.encode("ascii")
-
-
-def _security(allowed_hosts: Sequence[str] | None) -> TransportSecuritySettings:
-    """A page of somebody else's, open in a browser on this machine, must not reach the server (DNS rebinding)."""
-    if allowed_hosts is None:
-        return TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    hosts = [form for host in allowed_hosts for form in ((host,) if _has_port(host) else (host, f"{host}:*"))]
-    origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
-    return TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
-
-
-def _has_port(host: str) -> bool:
-    return ":" in host.rpartition("]")[2]
 
 
 def http_app(
