@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 import caxton
 from caxton.testing import Result, act, call, perform
+from caxton.tools.settings import StdioServer
 from tests.agents.lab import asking, lab, numbers
 from tests.conftest import Run
 
@@ -544,6 +545,28 @@ def test_a_name_is_taken_once() -> None:
             _constant(host, name, 1)
         with pytest.raises(caxton.HostError, match="already"):
             host.stub(name, b"1")
+
+
+def test_a_server_s_names_are_its_own() -> None:
+    """A function is not put in the place of a server's tool, whichever came first; a stub is made for that."""
+    added, given, first = (caxton.Host(), _with_server(), caxton.Host())
+    added.add_server("stock", ["nowhere"])
+    for host in (added, given):
+        with pytest.raises(caxton.HostError, match="would be among the tools of the server stock") as caught:
+            _constant(host, "stock.count", 1)
+        assert "config.invalid" == caught.value.code
+        for name in ("stock", "stocks.count", "count", "count.stock"):
+            _constant(host, name, 1)
+        host.stub("stock.count", b"1")
+    _constant(first, "stock.count", 1)
+    with pytest.raises(caxton.HostError, match="is there already") as caught:
+        first.add_server("stock", ["nowhere"])
+    assert "config.invalid" == caught.value.code
+    first.add_server("stoc", ["nowhere"])
+
+
+def _with_server() -> caxton.Host:
+    return caxton.Host(tools=caxton.ToolSettings(servers=(StdioServer("stock", ("nowhere",)),)))
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"NaN", b'"\xff"', b"[" * 40 + b"]" * 40])

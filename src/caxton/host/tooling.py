@@ -44,6 +44,8 @@ class Tooling:
         self.registry = Registry()
         self.approvals = Approvals()
         self._settings = settings or ToolSettings()
+        for server in self._settings.servers:
+            self.registry.reserve(server.name)
         self._servers: McpServers | None = None
         self._unguard: Callable[[], None] | None = None
         self._audit: Audit | None = None
@@ -53,12 +55,13 @@ class Tooling:
         """Adds an MCP server.
 
         Raises:
-            HostError: ``config.invalid``, the name is taken, or the host runs already.
+            HostError: ``config.invalid``, the name is taken, also by a function's first part, or the host runs already.
         """
         if self._servers is not None:
             raise HostError("config.invalid", "servers are added before the host is entered")
         if any(server.name == known.name for known in self._settings.servers):
             raise HostError("config.invalid", f"there is a server {safe_name(server.name)} already")
+        self.registry.reserve(server.name)
         self._settings = replace(self._settings, servers=(*self._settings.servers, server))
 
     async def open(self, clock: Clock, router: Router) -> ToolCalls:

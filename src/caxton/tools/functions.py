@@ -11,7 +11,7 @@ import functools
 import inspect
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,6 +103,10 @@ class FunctionTools:
     def add(self, tool: Tool) -> None:
         """Makes a tool known. There must be none of that name."""
         self._tools[tool.name] = tool
+
+    def names(self) -> Iterable[str]:
+        """The names of all of them."""
+        return self._tools.keys()
 
     def owns(self, name: str) -> bool:
         """Whether there is such a function."""

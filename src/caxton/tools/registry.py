@@ -30,6 +30,7 @@ class Registry:
         self._functions = FunctionTools()
         self._providers: list[Provider] = [self._stubs, self._functions]
         self._prefixes = ["", ""]
+        self._servers: set[str] = set()
         self._owners: dict[str, Provider] = {}  # whose tools those are that were asked for lately
 
     def add(self, provider: Provider, prefix: str = "") -> None:
@@ -38,15 +39,29 @@ class Registry:
         self._prefixes.append(prefix)
         self._owners.clear()
 
+    def reserve(self, server: str) -> None:
+        """Keeps the names of a server's tools for it, which may be known only when it has started.
+
+        Raises:
+            HostError: ``config.invalid``, a Python function has one of them.
+        """
+        taken = next((name for name in self._functions.names() if name.startswith(f"{server}.")), None)
+        if taken is not None:
+            raise HostError("config.invalid", f"the tool {taken} is there already, and would be the server {server}'s")
+        self._servers.add(server)
+
     def add_function(self, tool: Tool) -> None:
         """Makes a Python function known.
 
         Raises:
-            HostError: ``config.invalid``, the name is taken.
+            HostError: ``config.invalid``, the name is taken, or would be a built-in tool's or a server's.
         """
         self._check_new(tool.name)
-        if tool.name.partition(".")[0] in BUILT_IN:
+        first, dot, _ = tool.name.partition(".")
+        if first in BUILT_IN:
             raise HostError("config.invalid", f"{safe_name(tool.name)} would be among the built-in tools")
+        if dot and first in self._servers:
+            raise HostError("config.invalid", f"{safe_name(tool.name)} would be among the tools of the server {first}")
         self._functions.add(tool)
         self._owners.clear()
 
