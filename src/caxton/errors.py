@@ -107,7 +107,8 @@ class Frame:
 
     ``function`` is its name in the name section, if there is one; ``offset`` counts bytes from the module's beginning,
     and is 0 where it is not known, as when the stack overflows while the function begins; ``file``, ``line`` and
-    ``column`` are there when the module has DWARF.
+    ``column`` are there when the module has DWARF. A function that the compiler has put inside another one has a frame
+    of its own, with the name that DWARF has, and that one's ``index`` and ``offset``.
     """
 
     function: str | None

@@ -80,6 +80,16 @@ export function handle(message: Uint8Array): Reply {
 }
 
 
+THROWING: Final = """import { Reply } from "../caxton";
+
+export function handle(message: Uint8Array): Reply {
+  if (message.length == 2)
+    throw new Error("two"); // fails
+  return Reply.text("");
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def projects(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a project for each language, built."""
@@ -113,3 +123,11 @@ def test_the_source_is_shown(projects: Path, name: str) -> None:
     (marked,) = [one.strip() for one in done.lines if one.startswith("    > ")]
     assert marked == f"> {line} | {source.split(chr(10))[line - 1].rstrip()}"
     assert f"    {file}:{line}" in done.lines
+
+
+def test_an_error_that_is_thrown(box: Box, tmp_path: Path) -> None:
+    """AssemblyScript's compiler gives no place to the call that a ``throw`` becomes."""
+    folder = create_project(language("assemblyscript"), tmp_path / "agent")
+    (folder / "assembly" / "index.ts").write_text(THROWING)
+    error = box.fails(box.spawn(build(folder, debug=True, machine=MACHINE).module), "xx")
+    assert ("assembly/index.ts", failing_line(THROWING)) in [(frame.file, frame.line) for frame in error.frames]

@@ -46,6 +46,7 @@ def test_both_goals_and_debug_information(tmp_path_factory: pytest.TempPathFacto
     twice = [build(folder, optimize="speed", debug=True, machine=MACHINE).module.read_bytes() for _ in range(2)]
     assert twice[0] == twice[1]
     assert b".debug_line" in twice[0]
+    assert b".debug_info" not in twice[0]  # it says what was before
 
 
 class _NoOptimizer(Machine):

@@ -60,6 +60,11 @@ class ComponentLines:
         found = self._module(offset) if offset else None
         return None if found is None else found[1].find(offset - found[0])
 
+    def inlined(self, offset: int) -> list[tuple[str, Place | None]]:
+        """The functions that a compiler has put around ``offset``, innermost first, and where each was called."""
+        found = self._module(offset) if offset else None
+        return [] if found is None else found[1].inlined(offset - found[0])
+
     def function(self, index: int, offset: int = 0) -> str | None:
         """The name of function ``index`` of the module that has code at ``offset``; 0: it is not known."""
         found = self._module(offset)

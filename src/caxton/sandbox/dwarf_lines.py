@@ -37,11 +37,13 @@ class BadDwarf(ValueError):
 
 @dataclass
 class LineRows:
-    """What was read so far. Addresses are unsorted; a sequence ends with a row whose file is ``NOWHERE``."""
+    """What was read so far. Addresses are unsorted; a sequence ends with a row whose file is ``NOWHERE``. ``programs``:
+    of each line program, by where it begins, its files and the number of the first of them."""
 
     files: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
+    programs: dict[int, tuple[list[int], int]] = field(default_factory=dict)
 
     def file(self, name: str) -> int:
         """The index of a file's name."""
@@ -55,7 +57,7 @@ class LineRows:
         return found
 
 
-class _Cursor:
+class Cursor:
     """Reads forward; ``BadDwarf`` at the end."""
 
     __slots__ = ("data", "end", "pos")
@@ -126,7 +128,7 @@ def _joined(directories: list[str], directory: int, name: str) -> str:
     return f"{directories[directory].rstrip('/')}/{name}"
 
 
-def _files_of_old(cursor: _Cursor, found: LineRows) -> list[int]:
+def _files_of_old(cursor: Cursor, found: LineRows) -> list[int]:
     """DWARF 2 to 4: directory 0 is the compilation's, which stands elsewhere; files count from 1."""
     directories = [""]
     while name := cursor.string():
@@ -140,7 +142,7 @@ def _files_of_old(cursor: _Cursor, found: LineRows) -> list[int]:
     return files
 
 
-def _form(cursor: _Cursor, form: int, strings: bytes, line_strings: bytes) -> int | str:
+def _form(cursor: Cursor, form: int, strings: bytes, line_strings: bytes) -> int | str:
     if form == _STRING:
         return cursor.string()
     if form == _LINE_STRP:
@@ -154,7 +156,7 @@ def _form(cursor: _Cursor, form: int, strings: bytes, line_strings: bytes) -> in
     return cursor.number(_FIXED[form])
 
 
-def _entries(cursor: _Cursor, strings: bytes, line_strings: bytes) -> list[tuple[str, int]]:
+def _entries(cursor: Cursor, strings: bytes, line_strings: bytes) -> list[tuple[str, int]]:
     """DWARF 5: a list of paths, each with the number of its directory."""
     formats = [(cursor.leb(), cursor.leb()) for _ in range(cursor.number(1))]
     count = cursor.leb()
@@ -173,7 +175,7 @@ def _entries(cursor: _Cursor, strings: bytes, line_strings: bytes) -> list[tuple
     return entries
 
 
-def _files_of_5(cursor: _Cursor, found: LineRows, strings: bytes, line_strings: bytes) -> list[int]:
+def _files_of_5(cursor: Cursor, found: LineRows, strings: bytes, line_strings: bytes) -> list[int]:
     """DWARF 5: directories and files count from 0, and directory 0 is the compilation's."""
     directories = [path for path, _ in _entries(cursor, strings, line_strings)]
     base = directories[0] if directories else ""
@@ -182,7 +184,7 @@ def _files_of_5(cursor: _Cursor, found: LineRows, strings: bytes, line_strings: 
     return [found.file(_joined(directories, directory, path)) for path, directory in files]
 
 
-def _header(cursor: _Cursor, found: LineRows, strings: bytes, line_strings: bytes) -> _Header:
+def _header(cursor: Cursor, found: LineRows, strings: bytes, line_strings: bytes) -> _Header:
     version = cursor.number(2)
     if not 2 <= version <= 5:
         raise BadDwarf
@@ -199,7 +201,7 @@ def _header(cursor: _Cursor, found: LineRows, strings: bytes, line_strings: byte
     if not line_range or not opcode_base or start > cursor.end:
         raise BadDwarf
     lengths = tuple(cursor.number(1) for _ in range(opcode_base - 1))
-    tables = _Cursor(cursor.data, cursor.pos, start)
+    tables = Cursor(cursor.data, cursor.pos, start)
     files = _files_of_5(tables, found, strings, line_strings) if version == 5 else _files_of_old(tables, found)
     return _Header(
         start,
@@ -253,7 +255,7 @@ class _Machine:
         self.line += header.line_base + adjusted % header.line_range
         self.emit()
 
-    def extended(self, cursor: _Cursor) -> None:
+    def extended(self, cursor: Cursor) -> None:
         size = cursor.leb()
         stop = cursor.pos + size
         if not size or stop > cursor.end:
@@ -268,7 +270,7 @@ class _Machine:
             self.header.files.append(self.found.file(name))
         cursor.pos = stop
 
-    def standard(self, opcode: int, cursor: _Cursor) -> None:
+    def standard(self, opcode: int, cursor: Cursor) -> None:
         match opcode:
             case 1:
                 self.emit()
@@ -288,7 +290,7 @@ class _Machine:
                 for _ in range(self.header.lengths[opcode - 1]):
                     cursor.leb()
 
-    def run(self, cursor: _Cursor) -> None:
+    def run(self, cursor: Cursor) -> None:
         base = self.header.opcode_base
         while cursor.pos < cursor.end and len(self.found.rows) < MAX_ROWS and len(self.sequence) < MAX_ROWS:
             opcode = cursor.number(1)
@@ -312,11 +314,12 @@ def read_line_rows(line: bytes, strings: bytes, line_strings: bytes, code_size: 
         end = pos + 4 + length
         if end > len(line):
             break
-        cursor = _Cursor(line, pos + 4, end)
+        begin, cursor = pos, Cursor(line, pos + 4, end)
         pos = end
         try:
             header = _header(cursor, found, strings, line_strings)
-            _Machine(header, found, code_size).run(_Cursor(line, header.start, end))
+            found.programs[begin] = header.files, header.first_file
+            _Machine(header, found, code_size).run(Cursor(line, header.start, end))
         except BadDwarf:
             continue  # the next unit may be better
     return found

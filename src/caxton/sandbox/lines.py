@@ -14,12 +14,13 @@ import base64
 import json
 import zlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from caxton.sandbox.binary_reader import MalformedBinary, Reader
-from caxton.sandbox.dwarf_lines import NOWHERE, LineRows, Row, read_line_rows
+from caxton.sandbox.dwarf_inlines import SECTIONS, InlinedCalls, read_inlined_calls
+from caxton.sandbox.dwarf_lines import NOWHERE, LineRows, read_line_rows
 from caxton.sandbox.names import MAX_FUNCTIONS, function_names
 from caxton.sandbox.source_map import BadMap, read_source_map
 
@@ -32,12 +33,19 @@ _ROWS: Final = 512
 
 _NAMES_IN_BLOCK: Final = 32
 _MAX_BLOCK: Final = 1 << 20
+MAX_INLINED: Final = 32
+"""Inlined calls around one place that are told."""
+
 _KEPT: Final = 32
 """Blocks that stay unpacked."""
 
 _CODE: Final = 10
-_SECTIONS: Final = (".debug_line", ".debug_str", ".debug_line_str")
+_SECTIONS: Final = frozenset({".debug_line", *SECTIONS})
 _COLUMNS: Final = ("I", "I", "I", "H")
+_CALL_COLUMNS: Final = ("I", "I", "I", "I", "I", "I", "H")
+"""Of an inlined call: from where, to where, its name, file, line; the call around it; the column."""
+
+_OUTERMOST: Final = 0xFFFFFFFF
 
 
 def _sections(data: bytes) -> tuple[int, int, dict[str, bytes]]:
@@ -58,15 +66,27 @@ def _sections(data: bytes) -> tuple[int, int, dict[str, bytes]]:
 def pack_lines(data: bytes) -> str:
     """The line table of a valid binary, and its functions' names, as text that ``Lines`` reads; empty without any."""
     start, size, sections = _sections(data)
-    return _packed(start, _dwarf(sections, size), function_names(data))
+    read = _dwarf(sections, size)
+    return _packed(start, read, function_names(data), _inlined(data, sections, read))
 
 
 def _dwarf(sections: dict[str, bytes], size: int) -> LineRows:
-    line, strings, line_strings = (sections.get(name, b"") for name in _SECTIONS)
+    line, strings, line_strings = (sections.get(name, b"") for name in (".debug_line", ".debug_str", ".debug_line_str"))
     return read_line_rows(line, strings, line_strings, size)
 
 
-def _packed(start: int, read: LineRows, functions: dict[int, str]) -> str:
+def _inlined(data: bytes, sections: dict[str, bytes], lines: LineRows) -> InlinedCalls:
+    """The inlined calls, if they fit to the functions of the module: an optimiser that came after the compiler leaves
+    the debug information behind, and then no call can be believed."""
+    start, size, _ = _sections(data)
+    read = read_inlined_calls(sections, lines, size)
+    bodies = [at - start for at in function_bodies(data)] if read.calls else []
+    if any(bisect_right(bodies, low) != bisect_left(bodies, high) for low, high, *_ in read.calls):
+        return InlinedCalls()
+    return read
+
+
+def _packed(start: int, read: LineRows, functions: dict[int, str], calls: InlinedCalls | None = None) -> str:
     if not read.rows and not functions:
         return ""
     read.rows.sort(key=lambda row: row[0])
@@ -79,7 +99,25 @@ def _packed(start: int, read: LineRows, functions: dict[int, str]) -> str:
         named = sorted(functions.items())
         index["named"] = [number for number, _ in named[::_NAMES_IN_BLOCK]]
         index["functions"] = [blocks.add(json.dumps(dict(part)).encode()) for part in _parts(named, _NAMES_IN_BLOCK)]
+    if calls is not None and calls.calls:
+        index |= _packed_calls(calls, blocks)
     return json.dumps(index) + "\n" + "".join(blocks.texts)
+
+
+def _packed_calls(read: InlinedCalls, blocks: _Blocks) -> dict[str, Any]:
+    """The inlined calls, each with the number of the one around it: they are nested, as those who were called are."""
+    rows: list[tuple[int, ...]] = []
+    around: list[int] = []
+    for low, high, name, file, line, column in sorted(read.calls, key=lambda call: (call[0], -call[1])):
+        while around and rows[around[-1]][1] < high:
+            around.pop()
+        rows.append((low, high, name, file, line, around[-1] if around else _OUTERMOST, column))
+        around.append(len(rows) - 1)
+    return {
+        "called": [row[0] for row in rows[::_ROWS]],
+        "calls": [blocks.add(_row_bytes(part, _CALL_COLUMNS)) for part in _parts(rows, _ROWS)],
+        "callees": [blocks.add("\0".join(part).encode()) for part in _parts(read.names, _NAMES_IN_BLOCK)],
+    }
 
 
 def pack_companion(data: bytes, companion: bytes) -> tuple[str, str]:
@@ -115,7 +153,7 @@ def _pack_separate(data: bytes, companion: bytes) -> tuple[str, str]:
     own, other = function_names(data), function_names(companion)
     if not read.rows and (own or not other):
         return "", "it has no lines"
-    return _packed(start, read, own or other), ""
+    return _packed(start, read, own or other, _inlined(data, sections, read)), ""
 
 
 def _map_url(data: bytes) -> str | None:
@@ -148,8 +186,8 @@ def _parts(items: list[T], size: int) -> Iterator[list[T]]:
     return (items[at : at + size] for at in range(0, len(items), size))
 
 
-def _row_bytes(rows: list[Row]) -> bytes:
-    columns = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
+def _row_bytes(rows: Sequence[tuple[int, ...]], kinds: Sequence[str] = _COLUMNS) -> bytes:
+    columns = zip(kinds, zip(*rows, strict=True), strict=True)
     return b"".join(array(kind, column).tobytes() for kind, column in columns)
 
 
@@ -186,6 +224,9 @@ class Lines:
         self._files: list[list[int]] = index.get("files", [])
         self._named: list[int] = index.get("named", [])
         self._functions: list[list[int]] = index.get("functions", [])
+        self._called: list[int] = index.get("called", [])
+        self._calls: list[list[int]] = index.get("calls", [])
+        self._callees: list[list[int]] = index.get("callees", [])
         self._unpacked: dict[tuple[int, int], Any] = {}
 
     def find(self, offset: int) -> Place | None:
@@ -196,10 +237,32 @@ class Lines:
             return None
         addresses, files, lines, columns = self._block(self._rows[block], _columns)
         row = bisect_right(addresses, address) - 1
-        if files[row] == NOWHERE:
+        return self._place(files[row], lines[row], columns[row])
+
+    def _place(self, file: int, line: int, column: int) -> Place | None:
+        if file == NOWHERE:
             return None
-        block, number = divmod(files[row], _NAMES_IN_BLOCK)
-        return self._block(self._files[block], _names)[number], lines[row], columns[row] or None
+        block, number = divmod(file, _NAMES_IN_BLOCK)
+        return self._block(self._files[block], _names)[number], line, column or None
+
+    def inlined(self, offset: int) -> list[tuple[str, Place | None]]:
+        """The functions that a compiler has put around ``offset``, innermost first: each one's name, and where it was
+        called. ``MAX_INLINED`` at most."""
+        address = offset - self._start
+        block = bisect_right(self._called, address) - 1
+        if block < 0:
+            return []
+        lows = self._block(self._calls[block], _call_columns)[0]
+        number = block * _ROWS + bisect_right(lows, address) - 1
+        found: list[tuple[str, Place | None]] = []
+        while number != _OUTERMOST and len(found) < MAX_INLINED:
+            block, row = divmod(number, _ROWS)
+            columns = self._block(self._calls[block], _call_columns)
+            _, high, name, file, line, number, column = (values[row] for values in columns)
+            if address < high:
+                block, row = divmod(name, _NAMES_IN_BLOCK)
+                found.append((self._block(self._callees[block], _names)[row], self._place(file, line, column)))
+        return found
 
     @property
     def has_places(self) -> bool:
@@ -224,12 +287,17 @@ class Lines:
         return found
 
 
-def _columns(content: bytes) -> list[array[int]]:
+def _call_columns(content: bytes) -> list[array[int]]:
+    """The columns of a block of inlined calls."""
+    return _columns(content, _CALL_COLUMNS)
+
+
+def _columns(content: bytes, kinds: Sequence[str] = _COLUMNS) -> list[array[int]]:
     """The columns of a block of rows."""
-    size = len(content) // sum(array(kind).itemsize for kind in _COLUMNS)
+    size = len(content) // sum(array(kind).itemsize for kind in kinds)
     found: list[array[int]] = []
     pos = 0
-    for kind in _COLUMNS:
+    for kind in kinds:
         column = array(kind)
         stop = pos + size * column.itemsize
         column.frombytes(content[pos:stop])

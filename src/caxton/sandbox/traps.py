@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from caxton.errors import CaxtonError, Frame, LimitError, error_for
@@ -22,6 +23,10 @@ class Places(Protocol):
 
     def find(self, offset: int) -> Place | None:
         """File, line and column of the code at an offset, where they are known."""
+
+    def inlined(self, offset: int) -> list[tuple[str, Place | None]]:
+        """The functions that a compiler has put around the code at an offset, innermost first: name, and where it was
+        called."""
 
     def function(self, index: int, offset: int = 0) -> str | None:
         """The name of a function whose code is at an offset."""
@@ -78,7 +83,7 @@ def _message(trap: Any, error: Any) -> str:
 
 
 def frames(trap: Any, error: Any, lines: Places) -> tuple[Frame, ...]:
-    """The guest's stack, innermost first; at most ``MAX_FRAMES`` frames."""
+    """The guest's stack, innermost first; at most ``MAX_FRAMES`` frames, those of inlined calls among them."""
     vector = ffi.new("wasm_frame_vec_t *")
     if trap:
         wasmtime.wasm_trap_trace(trap, vector)
@@ -86,17 +91,26 @@ def frames(trap: Any, error: Any, lines: Places) -> tuple[Frame, ...]:
         wasmtime.wasmtime_error_wasm_trace(error, vector)
     else:
         return ()
-    found = tuple(_frame(vector.data[i], lines) for i in range(min(vector.size, MAX_FRAMES)))
+    found = [one for i in range(min(vector.size, MAX_FRAMES)) for one in _frames(vector.data[i], lines)]
     wasmtime.wasm_frame_vec_delete(vector)
-    return found
+    return tuple(found[:MAX_FRAMES])
 
 
-def _frame(frame: Any, lines: Places) -> Frame:
+def _frames(frame: Any, lines: Places) -> Iterator[Frame]:
+    """A frame, and before it those that there would be if nothing had been inlined; they have its index and offset."""
     index = wasmtime.wasm_frame_func_index(frame)
     found = int(wasmtime.wasm_frame_module_offset(frame))
     offset = 0 if found == _UNKNOWN else found - lines.shift
     name = lines.function(index, offset)
-    file, line, column = lines.find(offset) or (None, None, None)
+    place = lines.find(offset)
+    for inner, called in lines.inlined(offset):
+        yield _frame(inner or name, index, offset, place)
+        place = called
+    yield _frame(name, index, offset, place)
+
+
+def _frame(name: str | None, index: int, offset: int, place: Place | None) -> Frame:
+    file, line, column = place or (None, None, None)
     return Frame(
         None if name is None else safe_name(name),
         index,

@@ -14,7 +14,7 @@ from caxton.toolchain import running
 from caxton.toolchain.errors import Install, missing
 from caxton.toolchain.files import read_output
 from caxton.toolchain.machine import Machine
-from caxton.toolchain.sections import target_features
+from caxton.toolchain.sections import is_stale, target_features, without
 
 PACKAGE: Final = "binaryen"
 VERSION: Final = "132.0.0"
@@ -88,7 +88,7 @@ def optimize(
     Args:
         command: what ``find_wasm_opt`` has found.
         aside: an empty folder.
-        debug: keep names and DWARF, as far as it can be kept.
+        debug: keep names, and of DWARF what it keeps true: the lines.
         source_map: the module's, which is rewritten to fit.
 
     Raises:
@@ -106,4 +106,5 @@ def optimize(
     running.run(words, what="wasm-opt", folder=aside)
     if source_map is not None and mapped.is_file():
         mapped.replace(source_map)
-    return read_output(after, "wasm-opt")
+    made = read_output(after, "wasm-opt")
+    return without(made, is_stale) if debug else made

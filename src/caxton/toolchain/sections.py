@@ -12,12 +12,18 @@ _CUSTOM: Final = 0
 _FEATURES: Final = "target_features"
 _MOST_FEATURES: Final = 1_000
 _USED: Final = ord("+")
+_LINES: Final = frozenset({".debug_line", ".debug_str", ".debug_line_str"})
 _DEBUG: Final = frozenset({"name", "sourceMappingURL", "external_debug_info", "build_id"})
 
 
 def is_core(data: bytes) -> bool:
     """Whether it is a core module, and no component."""
     return data.startswith(_CORE)
+
+
+def is_stale(name: str) -> bool:
+    """Whether a section is one that optimising leaves behind: DWARF, but for its lines and their files."""
+    return name.startswith(".debug_") and name not in _LINES
 
 
 def is_debug(name: str) -> bool:

@@ -17,6 +17,7 @@ from caxton.text import safe_name
 from caxton.toolchain.errors import failed
 from caxton.toolchain.language import Language, Option, Task, Tools
 from caxton.toolchain.machine import Machine
+from caxton.toolchain.mappings import without_gaps
 
 VERSION: Final = "0.28.20"
 SOURCE: Final = "assembly/index.ts"
@@ -75,7 +76,8 @@ class AssemblyScript(Language):
 
 
 def _mend_map(task: Task) -> None:
-    """A source map tells of the project's files and the compiler's own, by their names there, and of no others."""
+    """A source map tells of the project's files and the compiler's own, by their names there, and of no others. What
+    has no place has that of what is before it: the compiler gives none to the call that a ``throw`` becomes."""
     with open(task.source_map, "rb") as file:
         data = file.read(_MAP_SIZE + 1)
     if len(data) > _MAP_SIZE:
@@ -85,6 +87,7 @@ def _mend_map(task: Task) -> None:
         if not name.startswith("~lib/") and not (task.folder / name).resolve().is_relative_to(task.folder):
             raise HostError("config.invalid", f"the agent imports {safe_name(name)}, which lies outside of its project")
     found.pop("sourceRoot", None)  # the compiler names a folder that is not there
+    found["mappings"] = without_gaps(found["mappings"])
     task.source_map.write_text(json.dumps(found), encoding="utf-8")
 
 
