@@ -176,7 +176,16 @@ def test_a_mistake(here: Here, text: str, told: str) -> None:
     assert here.told(text) == [f"caxton.toml:{told}"]
 
 
+_AHEAD = "looking ahead, (?=...), is not possible here; say it with allOf, not and patterns of their own"
 UNUSABLE = {
+    f"{AGENT}input = {{ type = 'object', properties.a.pattern = '(?=a)' }}": (
+        "3: agents.planner.input.properties.a.pattern: is no JSON Schema for arguments:"
+        f" '(?=a)' will not do as a pattern: {_AHEAD}"
+    ),
+    f"{RULE}arguments.patternProperties.'(?:a/b|~): ' = true\narguments.patternProperties.'(?=a): /~' = true": (
+        '5: agents.planner.rules."http.fetch".arguments.patternProperties."(?=a): /~": is no JSON Schema for arguments:'
+        f" '(?=a): /~' will not do as a pattern: {_AHEAD}"
+    ),
     f"{AGENT}input = {{ type = 'object', '$ref' = '#anchor' }}": (
         '3: agents.planner.input."$ref": is no JSON Schema for arguments: only references into the same schema'
         " (#/$defs/...) are followed"
@@ -187,10 +196,10 @@ UNUSABLE = {
     ),
     f"{AGENT}input = {{ type = 'object', properties.a.pattern = '(a)\\1' }}": (
         "3: agents.planner.input.properties.a.pattern: is no JSON Schema for arguments:"
-        " '(a)\\\\1' will not do as a pattern: \\1 is not known here"
+        " '(a)\\\\1' will not do as a pattern: a reference to a group, \\1, is not possible here"
     ),
 }
-"""Schemas of what agents take that are JSON Schemas, but none by which arguments could be checked."""
+"""What is a JSON Schema, but none by which arguments could be checked."""
 
 
 @pytest.mark.parametrize(("text", "told"), UNUSABLE.items(), ids=list(UNUSABLE.values()))

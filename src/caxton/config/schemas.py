@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from caxton.agents.rules import Rule
 from caxton.config.kinds import Json, Kind, Say, shown
 from caxton.config.shapes import check_json, inside
-from caxton.errors import HostError
+
+if TYPE_CHECKING:
+    from caxton.tools.policy.keywords import BadSchema
 
 _REFERENCES: Final = ("$ref", "$dynamicRef")
-_POINTER: Final = re.compile(r"(#[^:\s]*): ")
 
 
 def _schema(checked: Callable[[Any, Say], None], *, flag: bool, schema: Json) -> Kind:
@@ -43,22 +42,20 @@ def _schema(checked: Callable[[Any, Say], None], *, flag: bool, schema: Json) ->
 
 def _check_rule(value: Json, say: Say) -> None:
     """What policy/schema.py will apply to the arguments of calls."""
-    from caxton.tools.policy.schema import check_schema
+    from caxton.tools.policy.keywords import BadSchema
+    from caxton.tools.policy.schema import rule_checker
 
     try:
-        check_schema(Rule(arguments=value))
-    except HostError as error:
-        _say_place(error.message, say)
+        rule_checker(value)
+    except BadSchema as error:
+        _say_place(error, say)
 
 
-def _say_place(message: str, say: Say) -> None:
-    """Says what policy/schema.py has said, at the place in the schema that its words begin with."""
-    place = _POINTER.search(message)
-    if place is None:
-        say(message)
-    else:
-        at = [int(part) if part.isdecimal() else part for part in place[1].split("/")[1:]]
-        say(f"is no JSON Schema for arguments: {message[place.end() :]}", "", *at)
+def _say_place(error: BadSchema, say: Say) -> None:
+    """Says what is wrong with a schema where it stands in it."""
+    parts = (part.replace("~1", "/").replace("~0", "~") for part in error.pointer.split("/")[1:])
+    at = (int(part) if part.isdecimal() else part for part in parts)
+    say(f"is no JSON Schema for arguments: {error.why}", "", *at)
 
 
 def _check_input(value: Json, say: Say) -> None:
@@ -86,7 +83,7 @@ def _check_input(value: Json, say: Say) -> None:
     except SchemaError as error:
         say(f"is no JSON Schema (draft 2020-12): {error.message}", "", *error.absolute_path)
     except BadSchema as error:
-        _say_place(str(error), say)
+        _say_place(error, say)
 
 
 def _check_words(value: Any, say: Say) -> None:

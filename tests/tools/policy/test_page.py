@@ -10,7 +10,7 @@ from caxton.agents.rules import Rule
 from caxton.config import load
 from caxton.errors import CODES
 from caxton.tools import audit, audit_file, secrets
-from caxton.tools.policy import approval, preview, schema
+from caxton.tools.policy import approval, keywords, patterns, preview, quiet, schema
 from tests.docs.pages import DOCS, plain, read
 
 PAGE = read(DOCS / "grants.md")
@@ -18,8 +18,13 @@ BOUNDS = [
     schema.MAX_VALUES,
     schema.MAX_VALUES_UNEVALUATED,
     schema.MAX_STEPS,
-    schema.MAX_MATCHED,
-    schema.MAX_MATCHED_SUM,
+    quiet.MAX_NAME,
+    schema.MAX_MATCHING,
+    patterns.MAX_LENGTH,
+    patterns.MAX_SIZE,
+    patterns.MAX_NESTED,
+    keywords.MAX_PATTERNS,
+    keywords.MAX_PATTERNS_SIZE,
     preview.PREVIEW_LIMIT,
     approval.PER_AGENT,
     approval.IN_SUM,

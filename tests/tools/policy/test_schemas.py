@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from caxton.agents.grants import Grants
 from caxton.agents.rules import Rule
 from caxton.errors import HostError
-from caxton.tools.policy import keywords
+from caxton.tools.policy import alike, keywords
 from caxton.tools.policy import schema as schemas
 from caxton.tools.policy.decision import argument_fault
 from caxton.tools.policy.schema import check_schema, check_schemas
@@ -57,13 +58,16 @@ BAD: list[tuple[Any, str]] = [
     ({"$ref": "#anchor"}, "only references into the same schema"),
     ({"$ref": "#/$defs/none"}, "there is no schema at #/$defs/none"),
     ({"default": {"a": {}}, "$ref": "#/default/a"}, "there is no schema at"),
-    (
-        {"patternProperties": {"^a$": True}, "properties": {"x": {"$ref": "#/patternProperties/^a$"}}},
-        "cannot be referred",
-    ),
     ({"$ref": "#"}, "refers to itself without end"),
     ({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}}, "without end"),
     ({"pattern": "("}, "#/pattern"),
+    ({"pattern": "(?=a)"}, "#/pattern: '(?=a)' will not do as a pattern: looking ahead, (?=...), is not possible here"),
+    ({"properties": {"a": {"pattern": "(?<!a)"}}}, "#/properties/a/pattern: '(?<!a)' will not do as a pattern"),
+    ({"patternProperties": {"a/b(?!~)": True}}, "#/patternProperties/a~1b(?!~0): 'a/b(?!~)' will not do as a pattern"),
+    ({"patternProperties": {f"^a{number}": True for number in range(257)}}, "there are more than 256 patterns"),
+    ({"allOf": [{"pattern": f"{number}{{9000}}"} for number in range(9)]}, "all patterns together are larger"),
+    ({"pattern": "a{2000}b{9000}"}, "more than 10,000 characters"),
+    ({"pattern": "a" * 5_000}, "more than 4,096 characters"),
     ({"pattern": r"\p{L}"}, "will not do as a pattern"),
     ({"pattern": r"(a)\1"}, "will not do as a pattern"),
     ({"pattern": "(?i)a"}, "will not do as a pattern"),
@@ -108,6 +112,9 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the rule's schema is not one" == argument_fault(rule, {"$ref": "http://127.0.0.1:9/schema.json"})
 
 
+R = "#/patternProperties/^a"
+
+
 @pytest.mark.parametrize(
     ("schema", "arguments", "fits"),
     [
@@ -124,6 +131,29 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"propertyNames": {"pattern": "^[a-z]+$"}}, {"a\u0131": 1}, False),
         ({"properties": {"a": True}, "unevaluatedProperties": False}, {"a": 1, "b": 1}, False),
         ({"properties": {"a": {"contains": {"const": 1}, "minContains": 2}}}, {"a": [1, 2, 1.0]}, True),
+        ({"patternProperties": {"^a": {"const": 1}}, "properties": {"x": {"$ref": R}}}, {"a": 1, "x": 1}, True),
+        ({"patternProperties": {"^a": {"const": 1}}, "properties": {"x": {"$ref": R}}}, {"x": 2}, False),
+        ({"patternProperties": {"a": {"type": "integer"}, "b": {"minimum": 2}}}, {"ab": 2, "c": ""}, True),
+        ({"patternProperties": {"a": {"type": "integer"}, "b": {"minimum": 2}}}, {"ab": 1}, False),
+        ({"patternProperties": {"^x": False}}, {"y": 1}, True),
+        ({"patternProperties": {"^x": False}}, {"x": 1}, False),
+        ({"properties": {"a": {}}, "additionalProperties": {"type": "integer"}}, {"a": "", "b": 1}, True),
+        ({"patternProperties": {"^a": {}}, "additionalProperties": {"type": "integer"}}, {"a": "", "b": ""}, False),
+        ({"properties": {"a": {"pattern": "b"}}}, {"a": "x" * 900_000 + "b"}, True),
+        ({"properties": {"a": {"enum": [1, "x", None, [1, {"a": 2}]]}}}, {"a": 1.0}, True),
+        ({"properties": {"a": {"enum": [1, "x", None, [1, {"a": 2}]]}}}, {"a": [1.0, {"a": 2}]}, True),
+        ({"properties": {"a": {"enum": [1, "x", None, [1, {"a": 2}]]}}}, {"a": [True, {"a": 2}]}, False),
+        ({"properties": {"a": {"enum": [1, "x", None, [1, {"a": 2}]]}}}, {"a": True}, False),
+        ({"properties": {"a": {"enum": [1, "x", None, [1, {"a": 2}]]}}}, {"a": {}}, False),
+        ({"properties": {"a": {"const": {"b": 1, "c": [0]}}}}, {"a": {"c": [-0.0], "b": 1.0}}, True),
+        ({"properties": {"a": {"const": False}}}, {"a": 0}, False),
+        ({"properties": {"a": {"const": "true"}}}, {"a": True}, False),
+        (
+            {"properties": {"a": {"uniqueItems": True}}},
+            {"a": ["1", 1, '"1', [1], "[1]", None, "None", True, "True"]},
+            True,
+        ),
+        ({"properties": {"a": {"uniqueItems": True}}}, {"a": [1e22, 10**22]}, False),
     ],
 )
 def test_keywords_mean_what_the_draft_says(schema: Any, arguments: dict[str, Any], fits: bool) -> None:
@@ -157,8 +187,15 @@ def _nested(levels: int, bottom: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-_BRANCH = {"properties": {"op": {"const": "a"}, "kid": {"$ref": "#/$defs/n"}}}
-_TREE = {"$defs": {"n": {"anyOf": [_BRANCH, _BRANCH, _BRANCH]}}, "properties": {"kid": {"$ref": "#/$defs/n"}}}
+def _tree(more: dict[str, Any]) -> dict[str, Any]:
+    branch = {"properties": {"op": {"const": "a"}, "kid": {"$ref": "#/$defs/n"}, **more}}
+    return {"$defs": {"n": {"anyOf": [branch] * 3}}, "properties": {"kid": {"$ref": "#/$defs/n"}}}
+
+
+_TREE = _tree({})
+_ANY = {"contains": {"type": "integer"}}
+NO_MORE = {"additionalProperties": False}
+NO_REST = {"unevaluatedProperties": False}
 
 _TYPED = {"type": "object", "anyOf": [{"properties": {"kid": {"$ref": "#/$defs/n"}}}] * 2}
 _TYPED_TREE = {"$defs": {"n": _TYPED}, "properties": {"kid": {"$ref": "#/$defs/n"}}}
@@ -174,9 +211,29 @@ HEAVY: list[tuple[str, Any, dict[str, Any]]] = [
     ),
     ("many names", {"unevaluatedProperties": False}, {str(number): 1 for number in range(40_000)}),
     ("a long text", {"properties": {"a": {"pattern": "a*a*b"}}}, {"a": "a" * 900_000}),
-    ("many texts", {"properties": {"a": {"items": {"pattern": "^a*$"}}}}, {"a": ["a" * 2_000] * 400}),
+    ("many texts", {"properties": {"a": {"items": {"pattern": "^(a?){99}a*$"}}}}, {"a": ["a" * 2_000] * 400}),
+    ("a text that could be split", {"properties": {"a": {"pattern": "^([a-z]+[ ]?)+$"}}}, {"a": "a" * 40 + "!"}),
+    ("a text with many beginnings", {"properties": {"a": {"pattern": "a.*b.*c.*d$"}}}, {"a": "abc" * 700}),
+    ("a name that could be split", {"patternProperties": {"^(a+)+$": True}, **NO_MORE}, {"a" * 40 + "!": 1}),
+    ("names that are left over", {"patternProperties": {"^(a+)+$": True}, **NO_REST}, {"a" * 40 + "!": 1}),
+    ("names in names", {"propertyNames": {"pattern": "^(a+)+$"}}, {"a" * 40 + "!": 1}),
+    (
+        "a text for many",
+        {"allOf": [{"properties": {"a": {"pattern": f"{n}*x"}}} for n in range(99)]},
+        {"a": "1" * 900_000},
+    ),
+    (
+        "items without a schema",
+        _tree({"l": {"items": {"title": "x"}}}),
+        {"kid": _nested(9, {"op": "c", "l": [1] * 9_000})},
+    ),
+    ("items to find", _tree({"l": {"contains": {"const": 2}}}), {"kid": _nested(9, {"op": "c", "l": [1] * 9_000})}),
+    ("items to compare", _tree({"l": {"uniqueItems": True}}), {"kid": _nested(9, {"op": "c", "l": [*range(9_000)]})}),
+    ("texts to compare", _tree({"l": {"uniqueItems": True}}), {"kid": _nested(9, {"op": "c", "l": ["x" * 900_000]})}),
+    ("lists to choose", _tree({"l": {"enum": [[1]]}}), {"kid": _nested(9, {"op": "c", "l": ["x" * 900_000]})}),
+    ("items left over", {"properties": {"a": {"allOf": [_ANY] * 99, "unevaluatedItems": False}}}, {"a": [1] * 900}),
     ("a long name", {"patternProperties": {"a*a*b": True}}, {"a" * 900_000: 1}),
-    ("many long names", {"patternProperties": {"^a*$": True}}, {"a" * 2_000 + str(n): 1 for n in range(400)}),
+    ("many long names", {"patternProperties": {"^(a?){99}a*$": True}}, {"a" * 2_000 + str(n): 1 for n in range(400)}),
     ("a deep value", {"properties": {"a": {"items": {"$ref": "#/properties/a"}}}}, {"a": eval("[" * 90 + "]" * 90)}),  # noqa: S307
 ]
 
@@ -204,11 +261,43 @@ def test_quadratic_keywords_are_linear() -> None:
     assert time.process_time() - began < 2
 
 
+class _Watched(str):
+    """A text that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        _Watched.compared += 1
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_numbers_of_one_hash_are_told_apart_at_once() -> None:
+    """Anybody can write many numbers that Python gives the same hash; a set of them compares each with each."""
+    modulus = sys.hash_info.modulus
+    numbers = [number * modulus for number in range(1_000)]
+    assert {0} == {hash(number) for number in numbers}
+    texts = [alike.written(number) for number in (*numbers, *map(float, numbers[1:2]), [numbers[1]], {"a": numbers[1]})]
+    assert len(numbers) + 3 == len(texts)
+    assert len({hash(text) for text in texts}) > len(numbers) - 100
+
+
+def test_a_value_is_found_among_many_without_comparing_each() -> None:
+    """However many an ``enum`` has, for each of many items."""
+    rule = Rule(arguments={"properties": {"a": {"items": {"enum": [_Watched(f"v{n}") for n in range(1_000)]}}}})
+    check_schema(rule)
+    _Watched.compared = 0
+    assert argument_fault(rule, {"a": ["v999"] * 9_000}) is None
+    assert "$.a[1]: enum" == argument_fault(rule, {"a": ["v0", "v1000"]})
+    assert _Watched.compared < 20_000
+
+
 def test_a_schema_cannot_choose_how_it_is_checked() -> None:
     """What it says of its draft is looked at and then left out, wherever it stands."""
     draft = {"$schema": keywords.DRAFT}
     found = keywords.prepared({**draft, "properties": {"a": {**draft, "type": "string"}}})
-    assert {"properties": {"a": {"type": "string"}}} == found
+    assert {"properties": {"a": {"type": "string"}}} == found.schema
 
 
 def test_compiled_schemas_are_kept_and_bounded() -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
 
-from caxton.text import safe_name
-from caxton.tools.policy.patterns import translate
+from caxton.text import safe, safe_name
+from caxton.tools.policy.alike import Choices
+from caxton.tools.policy.matching import Pattern, compiled
 
 _ONE: Final = (
     "additionalProperties unevaluatedProperties items unevaluatedItems contains propertyNames not if then else"
@@ -26,6 +28,13 @@ _PLAIN: Final = (
 )
 ONE, LIST, MAP = (frozenset(words.split()) for words in (_ONE, _LIST, _MAP))
 KNOWN: Final = ONE | LIST | MAP | frozenset(_PLAIN.split())
+
+MAX_PATTERNS: Final = 256
+"""Patterns in one schema, each counted once."""
+
+MAX_PATTERNS_SIZE: Final = 50_000
+"""The size of all of them (``Translated.size``)."""
+
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _HERE: Final = frozenset("allOf anyOf oneOf not if then else dependentSchemas".split())
 """Keywords whose schemas hold for the same value, not for a part of it."""
@@ -41,11 +50,36 @@ _WHY: Final = {
 
 
 class BadSchema(ValueError):
-    """The schema will not do; the message says where and why."""
+    """The schema will not do; the message says where and why.
+
+    Attributes:
+        pointer: the place in the schema, ``#/properties/url``.
+        why: a sentence.
+    """
+
+    def __init__(self, pointer: str, why: str) -> None:
+        super().__init__(f"{safe_name(pointer)}: {why}")
+        self.pointer = pointer
+        self.why = why
 
 
-def prepared(schema: Any) -> Any:
-    """A copy of ``schema`` whose patterns are Python's, after looking through all of it.
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A schema that can be applied.
+
+    Attributes:
+        schema: a copy, without what would choose another way of checking.
+        patterns: its patterns, by their text.
+        places: all schemas in it, by what references call them: ``#/$defs/a``.
+    """
+
+    schema: Any
+    patterns: dict[str, Pattern]
+    places: dict[str, Any]
+
+
+def prepared(schema: Any) -> Prepared:
+    """``schema``, after looking through all of it.
 
     Raises:
         BadSchema: it uses what would not be checked.
@@ -53,7 +87,7 @@ def prepared(schema: Any) -> Any:
     walk = _Walk()
     found = walk.schema(schema, "#", 0)
     walk.check_references()
-    return found
+    return Prepared(found, walk.patterns, walk.places)
 
 
 def without_notes(schema: Any) -> Any:
@@ -74,19 +108,33 @@ def without_notes(schema: Any) -> Any:
     return found
 
 
+def pointed(name: str) -> str:
+    """A name as a part of a pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def target(reference: str) -> str:
+    """The place in the schema that a reference names."""
+    return unquote(reference)
+
+
 class _Walk:
     def __init__(self) -> None:
         self._edges: dict[str, list[str]] = {}
         self._references: list[tuple[str, str]] = []
+        self.patterns: dict[str, Pattern] = {}
+        self.places: dict[str, Any] = {}
 
     def schema(self, schema: Any, at: str, depth: int) -> Any:
         self._edges[at] = []
+        self.places[at] = schema
         if isinstance(schema, bool):
             return schema
         if not isinstance(schema, dict):
-            raise BadSchema(f"{at}: a schema is an object, true or false")
+            raise BadSchema(at, "a schema is an object, true or false")
         found = {key: self._keyword(key, value, at, depth) for key, value in schema.items()}
         found.pop("$schema", None)  # it would choose another validator than ours
+        self.places[at] = found
         return found
 
     def _keyword(self, key: str, value: Any, at: str, depth: int) -> Any:
@@ -94,7 +142,7 @@ class _Walk:
         if key not in KNOWN:
             near = difflib.get_close_matches(key, KNOWN, n=1)
             why = _WHY.get(key) or (f"did you mean {near[0]}?" if near else "nothing would be checked by it")
-            raise BadSchema(f"{safe_name(here)}: {why}")
+            raise BadSchema(here, why)
         if key in ONE:
             return self._inside(value, here, at, key, depth)
         if key in LIST and isinstance(value, list):
@@ -102,20 +150,24 @@ class _Walk:
         if key in MAP and isinstance(value, dict):
             return dict(self._map(key, value, at, depth))
         if key == "pattern" and isinstance(value, str):
-            return _pattern(value, here)
+            self._pattern(value, here)
+        if key == "const" or (key == "enum" and isinstance(value, list)):
+            return Choices(value if key == "enum" else [value])
         if key == "$ref":
             self._refer(value, here, at)
         if key == "$schema" and str(value).removesuffix("#") != DRAFT:
-            raise BadSchema(f"{here}: only {DRAFT} is read")
+            raise BadSchema(here, f"only {DRAFT} is read")
         return value
 
     def _map(self, key: str, value: dict[str, Any], at: str, depth: int) -> Iterator[tuple[str, Any]]:
         for name, one in value.items():
-            here = f"{at}/{key}/{name.replace('~', '~0').replace('/', '~1')}"
+            here = f"{at}/{key}/{pointed(name)}"
+            if key == "patternProperties":
+                self._pattern(name, here)
             inside = self._inside(one, here, at, key, depth)
             if inside is False:
                 inside = {"not": True}  # the same, but jsonschema then says where it was
-            yield (_pattern(name, here) if key == "patternProperties" else name), inside
+            yield name, inside
 
     def _inside(self, value: Any, here: str, at: str, key: str, depth: int) -> Any:
         if key in _HERE:
@@ -124,12 +176,24 @@ class _Walk:
 
     def _refer(self, value: Any, here: str, at: str) -> None:
         if not isinstance(value, str) or not (value == "#" or value.startswith("#/")):
-            raise BadSchema(f"{safe_name(here)}: only references into the same schema (#/$defs/...) are followed")
-        if "patternProperties" in value:  # it is kept under another name
-            raise BadSchema(f"{safe_name(here)}: a schema under patternProperties cannot be referred to")
-        target = unquote(value)
-        self._edges[at].append(target)
-        self._references.append((here, target))
+            raise BadSchema(here, "only references into the same schema (#/$defs/...) are followed")
+        there = target(value)
+        self._edges[at].append(there)
+        self._references.append((here, there))
+
+    def _pattern(self, pattern: str, here: str) -> None:
+        if pattern in self.patterns:
+            return
+        if len(self.patterns) >= MAX_PATTERNS:
+            raise BadSchema(here, f"there are more than {MAX_PATTERNS} patterns")
+        try:
+            self.patterns[pattern] = compiled(pattern)
+        except ValueError as error:
+            raise BadSchema(
+                here, f"{safe_name(repr(pattern))} will not do as a pattern: {safe(str(error), 200)}"
+            ) from None
+        if sum(one.size for one in self.patterns.values()) > MAX_PATTERNS_SIZE:
+            raise BadSchema(here, f"all patterns together are larger than {MAX_PATTERNS_SIZE:,} characters")
 
     def check_references(self) -> None:
         """Every reference leads to a schema, and none leads back to itself without going into the value.
@@ -137,9 +201,9 @@ class _Walk:
         Raises:
             BadSchema: one does not.
         """
-        for here, target in self._references:
-            if target not in self._edges:
-                raise BadSchema(f"{safe_name(here)}: there is no schema at {safe_name(target)}")
+        for here, there in self._references:
+            if there not in self._edges:
+                raise BadSchema(here, f"there is no schema at {safe_name(there)}")
         # Leaves first: what is left over when no leaf is left goes round.
         edges = {at: set(targets) for at, targets in self._edges.items()}
         users: dict[str, list[str]] = {}
@@ -155,11 +219,4 @@ class _Walk:
                 if not edges[user]:
                     leaves.append(user)
         if edges:
-            raise BadSchema(f"{safe_name(min(edges))}: it refers to itself without end")
-
-
-def _pattern(pattern: str, here: str) -> str:
-    try:
-        return translate(pattern)
-    except ValueError as error:
-        raise BadSchema(f"{safe_name(here)}: {safe_name(repr(pattern))} will not do as a pattern: {error}") from None
+            raise BadSchema(min(edges), "it refers to itself without end")

@@ -1,27 +1,26 @@
 """Whether arguments satisfy a rule's schema (JSON Schema, draft 2020-12), in bounded time.
 
 The arguments are an agent's. However many, large or deep they are, checking them ends: after ``MAX_STEPS`` keywords,
-and with no text longer than ``MAX_MATCHED`` given to a pattern. What was not checked to the end is refused.
+and with ``MAX_MATCHING`` of characters matched with patterns. What was not checked to the end is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from caxton.agents.grants import Grants
 from caxton.agents.rules import Rule
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
-from caxton.tools.policy.keywords import BadSchema, prepared, without_notes
+from caxton.tools.policy.keywords import BadSchema, Prepared, pointed, prepared, without_notes
+from caxton.tools.policy.quiet import TooMuch, quiet
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 MAX_STEPS: Final = 30_000
-"""Keywords that are applied to one call's arguments, by one rule's schema."""
+"""Keywords that are applied to one call's arguments, by one rule's schema; what takes longer counts as several."""
 
 MAX_VALUES: Final = 10_000
 """Values (keys, items and what they hold) that arguments may have where a rule has a schema."""
@@ -29,18 +28,10 @@ MAX_VALUES: Final = 10_000
 MAX_VALUES_UNEVALUATED: Final = 1_000
 """The same where the schema has ``unevaluatedProperties`` or ``unevaluatedItems``, whose cost grows with the square."""
 
-MAX_MATCHED: Final = 2_048
-"""Characters that a text may have which a pattern is applied to; and a name anywhere in the arguments."""
-
-MAX_MATCHED_SUM: Final = 131_072
-"""Characters of all texts and names that patterns are applied to."""
+MAX_MATCHING: Final = 50_000_000
+"""Characters of texts and names, each times the size of the pattern that it is matched with: less than a second."""
 
 _KEPT: Final = 1_024
-_steps: ContextVar[list[int]] = ContextVar("steps")
-
-
-class _TooMuch(Exception):
-    """The arguments take too long to check. It says so to whoever sent them."""
 
 
 def rule_name(glob: str, part: str) -> str:
@@ -56,9 +47,31 @@ def check_schema(rule: Rule, glob: str = "*") -> None:
     """
     if rule.arguments is not None:
         try:
-            _compile(rule.arguments)
+            rule_checker(rule.arguments)
         except BadSchema as error:
             raise HostError("config.invalid", f"{rule_name(glob, 'arguments')}: {error}") from None
+
+
+def rule_checker(schema: Mapping[str, Any] | bool) -> Checker:
+    """What checks arguments against a rule's schema.
+
+    Raises:
+        BadSchema: it is none, or cannot be checked here.
+    """
+    from caxton.tools.policy import applying  # late, as a host without schemas needs none of it
+
+    try:
+        found = prepared(schema)
+        applying.check(found.schema)
+    except BadSchema:
+        raise
+    except RecursionError:
+        raise BadSchema("#", "it is too deep") from None
+    except Exception as error:  # jsonschema's own, which we do not import only to name it
+        path = (pointed(str(part)) for part in getattr(error, "absolute_path", ()))
+        raise BadSchema("/".join(("#", *path)), safe(_first_line(error), 200)) from None
+    limit = MAX_VALUES_UNEVALUATED if '"unevaluated' in _text(schema) else MAX_VALUES
+    return Checker(found, applying.validator(found.schema), limit)
 
 
 def input_checker(schema: Mapping[str, Any]) -> Checker:
@@ -68,9 +81,9 @@ def input_checker(schema: Mapping[str, Any]) -> Checker:
         BadSchema: it is none, or cannot be checked here.
     """
     try:
-        return _compile(without_notes(schema))
+        return rule_checker(without_notes(schema))
     except RecursionError:
-        raise BadSchema("#: it is too deep") from None
+        raise BadSchema("#", "it is too deep") from None
 
 
 def check_schemas(grants: Grants) -> None:
@@ -95,7 +108,7 @@ class Validators:
         # makes sure that its identity is nobody else's meanwhile.
         found = self._kept.pop(id(schema), None)
         if found is None:
-            found = (schema, _compile(schema))
+            found = (schema, rule_checker(schema))
             if len(self._kept) >= _KEPT:
                 del self._kept[next(iter(self._kept))]
         self._kept[id(schema)] = found
@@ -105,21 +118,24 @@ class Validators:
 class Checker:
     """One compiled schema."""
 
-    def __init__(self, validator: Validator, most: int) -> None:
+    def __init__(self, prepared: Prepared, validator: Validator, most: int) -> None:
+        self._prepared = prepared
         self._validator = validator
         self._most = most
 
     def fault(self, arguments: Mapping[str, Any]) -> str | None:
         """What is wrong with the arguments, first found: a place and a keyword, never a value. None: nothing is."""
-        token = _steps.set([MAX_STEPS, MAX_MATCHED_SUM])
+        from caxton.tools.policy import applying
+
+        token = applying.current.set(applying.Run(self._prepared, MAX_STEPS, MAX_MATCHING))
         try:
-            error = next(self._validator.iter_errors(_Quiet(self._most).value(arguments)), None)
-        except _TooMuch as found:
+            error = next(self._validator.iter_errors(quiet(arguments, self._most)), None)
+        except TooMuch as found:
             return str(found)
         except Exception:  # a depth, a number that nobody thought of: what cannot be checked is not let through
             return "they cannot be checked"
         finally:
-            _steps.reset(token)
+            applying.current.reset(token)
         return None if error is None else _told(error)
 
 
@@ -139,25 +155,6 @@ def _told(error: Any) -> str:
     return f"{safe('$' + path, 512)}: {said}{f' ({shown})' if shown else ''}"
 
 
-def _compile(schema: Mapping[str, Any] | bool) -> Checker:
-    kind = _validator_class()
-    try:
-        found = prepared(schema)
-        kind.check_schema(found)
-    except BadSchema:
-        raise
-    except RecursionError:
-        raise BadSchema("#: it is too deep") from None
-    except Exception as error:  # jsonschema's own, which we do not import only to name it
-        path = "/".join(map(str, getattr(error, "absolute_path", ())))
-        raise BadSchema(f"{safe_name('#/' + path if path else '#')}: {safe(_first_line(error), 200)}") from None
-    from referencing import Registry
-
-    # An empty registry: whatever a reference could still name outside of the schema is not there, and nothing is asked.
-    limit = MAX_VALUES_UNEVALUATED if '"unevaluated' in _text(schema) else MAX_VALUES
-    return Checker(kind(found, registry=Registry()), limit)
-
-
 def _first_line(error: Exception) -> str:
     return str(getattr(error, "message", error)).partition("\n")[0]
 
@@ -166,111 +163,3 @@ def _text(schema: object) -> str:
     import json
 
     return json.dumps(schema)
-
-
-@lru_cache(maxsize=1)
-def _validator_class() -> Any:
-    """jsonschema's validator with every keyword counted; imported late, as a host without schemas needs none of it."""
-    from jsonschema import Draft202012Validator, validators
-    from jsonschema.exceptions import ValidationError
-
-    extend: Any = validators.extend
-
-    def unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        # jsonschema's own compares each with each where they cannot be sorted.
-        if wanted and isinstance(instance, list) and len({_frozen(one) for one in instance}) < len(instance):
-            yield ValidationError("not unique")
-
-    def names(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-        # jsonschema's own tells of the keyword that the name fails, without a word of where the name is.
-        for name in instance if isinstance(instance, dict) else ():
-            fault = next(validator.descend(instance=name, schema=wanted), None)
-            if fault is not None:
-                yield ValidationError("a name", context=[fault])
-
-    plain = dict(Draft202012Validator.VALIDATORS) | {"uniqueItems": unique, "propertyNames": names}
-    return extend(Draft202012Validator, {key: _counted(key, function) for key, function in plain.items()})
-
-
-def _counted(key: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        left = _steps.get(None)
-        if left is not None:  # else it is a schema that is checked
-            left[0] -= 1
-            left[1] -= _matched(key, instance, schema)
-            if min(left) < 0:
-                raise _TooMuch("they take too long to check")
-        return function(validator, value, instance, schema)
-
-    return apply
-
-
-def _matched(key: str, instance: Any, schema: Mapping[str, Any]) -> int:
-    """Characters that the keyword gives to a pattern."""
-    if key == "pattern" and isinstance(instance, str):
-        if len(instance) > MAX_MATCHED:
-            raise _TooMuch(f"a text that a pattern must match has more than {MAX_MATCHED} characters")
-        return len(instance)
-    if key.endswith("Properties") and isinstance(instance, dict) and "patternProperties" in schema:
-        return sum(map(len, instance)) * len(schema["patternProperties"])
-    return 0
-
-
-def _frozen(value: Any) -> Any:
-    """Something hashable that is equal where JSON Schema says that values are: 1 and 1.0, but not 1 and true."""
-    if isinstance(value, bool):
-        return ("bool", value)
-    if isinstance(value, list):
-        return ("list", *map(_frozen, value))
-    if isinstance(value, dict):
-        return frozenset((key, _frozen(one)) for key, one in value.items())
-    return value
-
-
-# jsonschema writes each value that it complains of into a message, also in branches that come to nothing. These say
-# nothing of themselves, so that a megabyte which is looked at a thousand times is not written out a thousand times.
-
-
-class _Text(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-class _List(list[Any]):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-class _Dict(dict[str, Any]):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "..."
-
-
-class _Quiet:
-    """Copies arguments into those, and counts."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-
-    def value(self, value: Any) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise _TooMuch("they have too many values to check")
-        if isinstance(value, str):
-            return _Text(value) if len(value) > 64 else value
-        if isinstance(value, list):
-            return _List(map(self.value, value))
-        if isinstance(value, Mapping):
-            return _Dict((self._key(key), self.value(one)) for key, one in value.items())
-        return value
-
-    def _key(self, key: str) -> str:
-        if len(key) > MAX_MATCHED:
-            raise _TooMuch(f"a name has more than {MAX_MATCHED} characters")
-        return _Text(key) if len(key) > 64 else key
