@@ -74,12 +74,61 @@ def test_requests_that_are_refused(start: Start, name: str) -> None:
         assert 0 == server.ended()[0]
 
 
+PARSE, REQUEST = -32700, -32600
+ANSWERED: Final[dict[bytes, tuple[Any, int] | None]] = {
+    b"not json": (None, PARSE),
+    b"{": (None, PARSE),
+    b'\xff\xfe{"jsonrpc"': (None, PARSE),
+    b"[" * 100_000: (None, PARSE),
+    b'{"jsonrpc":"2.0","id":9,"method":"ping","params":{"z":' + b"[" * 100_000 + b"]" * 100_000 + b"}}": (None, PARSE),
+    b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"z":"\\ud800"}}': (7, PARSE),
+    b'{"jsonrpc":"2.0","id":' + b"9" * 5_000 + b',"method":"ping"}': (None, PARSE),
+    b"{}": (None, REQUEST),
+    b"null": (None, REQUEST),
+    b'"x"': (None, REQUEST),
+    b"[]": (None, REQUEST),
+    b'[{"jsonrpc":"2.0","id":1,"method":"ping"}]': (None, REQUEST),
+    b'{"jsonrpc":"2.0","id":1}': (1, REQUEST),
+    b'{"jsonrpc":"2.0","id":1,"method":5}': (1, REQUEST),
+    b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}': (1, REQUEST),
+    b'{"jsonrpc":"1.0","id":"a","method":"ping"}': ("a", REQUEST),
+    b'{"id":2,"method":"ping"}': (2, REQUEST),
+    b'{"jsonrpc":"2.0","id":[1],"method":5}': (None, REQUEST),
+    b'{"jsonrpc":"1.0","id":"' + b"i" * 5_000 + b'","method":"ping"}': (None, REQUEST),
+    b'{"jsonrpc":"1.0","id":true,"method":"ping"}': (None, REQUEST),
+    b'{"jsonrpc":"2.0","id":null,"method":"ping"}': (None, REQUEST),
+    b'{"jsonrpc":"2.0","id":[1],"method":"ping"}': (None, REQUEST),
+    b'{"jsonrpc":"2.0","id":1.5,"method":"notifications/none"}': (None, REQUEST),
+    b" \t\r": None,
+    b'{"jsonrpc":"2.0","method":"notifications/none","params":{"id":1}}': None,
+    b'{"jsonrpc":"2.0","id":3,"result":5}': None,
+    b'{"id":3,"error":{"code":"x"}}': None,
+    b'{"jsonrpc":"2.0","id":3,"result":{}}': None,
+    b'{"jsonrpc":"2.0","method":"notifications/none"}': None,
+}
+
+
+def test_what_is_no_message_is_answered(start: Start) -> None:
+    """Each with the error of JSON-RPC, and with its id where it has one; what is answered elsewhere or never is not."""
+    with start() as server:
+        for line, wanted in ANSWERED.items():
+            server.send(line + b"\n" + request(42, "ping", {}))
+            error = server.answer() if wanted else None
+            found = error and (error["id"], error["error"]["code"])
+            assert wanted == found, line[:80]
+            assert error is None or 200 > len(json.dumps(error))
+            assert {"jsonrpc": "2.0", "id": 42, "result": {}} == server.answer(), line[:80]
+        assert (0, []) == server.ended()[:2]
+
+
 def test_a_line_that_never_ends(start: Start) -> None:
     """Takes no more memory than one message may have, and costs one warning."""
     with start() as server:
         for _ in range(50):
             server.send(b"x" * LIMIT)
         server.send(b"\n")
+        error = server.answer()
+        assert (None, -32600) == (error["id"], error["error"]["code"])
         server.send(called(1, "upper", {"message": "still here"}))
         assert "STILL HERE" == server.answer()["result"]["content"][0]["text"]
         status, answers, err = server.ended()

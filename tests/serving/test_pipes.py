@@ -22,6 +22,11 @@ async def nothing() -> None:
     """Nothing is to be done before the end."""
 
 
+def passed(line: str | None) -> str | None:
+    """Every line is in order but one that is too long."""
+    return "refused\n" if line is None else None
+
+
 @contextlib.contextmanager
 def pipe() -> Iterator[list[int]]:
     """A pipe: its reader and its writer, which may be closed before."""
@@ -38,7 +43,7 @@ def pipe() -> Iterator[list[int]]:
 async def wired() -> AsyncIterator[tuple[Wire, list[int], list[int]]]:
     """A wire, and the pipes that it reads from and writes to."""
     with pipe() as there, pipe() as back:
-        wire = Wire(there[0], back[1], LONGEST, nothing)
+        wire = Wire(there[0], back[1], LONGEST, nothing, passed)
         try:
             yield wire, there, back
         finally:
@@ -47,11 +52,11 @@ async def wired() -> AsyncIterator[tuple[Wire, list[int], list[int]]]:
 
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 12))
 def test_lines(chunks: list[bytes], longest: int) -> None:
-    """However the bytes arrive, the lines are those between line feeds, without those that are too long."""
+    """However the bytes arrive, the lines are those between line feeds, and None where one is too long."""
     lines = Lines(longest)
     found = [line for chunk in chunks for line in lines.split(chunk)]
-    expected = [line for line in b"".join(chunks).split(b"\n")[:-1] if len(line) <= longest]
-    assert [line.decode("utf-8", "replace") for line in expected] == found
+    ended = b"".join(chunks).split(b"\n")[:-1]
+    assert [line.decode("utf-8", "replace") if len(line) <= longest else None for line in ended] == found
 
 
 def test_reading(run: Run) -> None:
@@ -72,6 +77,23 @@ def test_reading(run: Run) -> None:
     run(main())
 
 
+def test_lines_that_are_refused(run: Run) -> None:
+    """Are answered where they stand; "" is no answer, and no line either."""
+
+    def refuse(line: str | None) -> str | None:
+        return {None: "long\n", "bad": "no\n", "": ""}.get(line)
+
+    async def main() -> None:
+        with pipe() as there, pipe() as back:
+            wire = Wire(there[0], back[1], LONGEST, nothing, refuse)
+            os.write(there[1], b"one\nbad\n\n" + b"x" * (LONGEST + 1) + b"\ntwo\nbad\n")
+            os.close(there[1])
+            assert ["one", "two"] == [line async for line in wire]
+            assert b"no\nlong\nno\n" == os.read(back[0], 100)
+
+    run(main())
+
+
 def test_reading_a_file(run: Run) -> None:
     """Standard input may be a file."""
 
@@ -80,7 +102,7 @@ def test_reading_a_file(run: Run) -> None:
             file.write(b"one\n" * 100_000)
             file.flush()
             file.seek(0)
-            wire = Wire(file.fileno(), back[1], LONGEST, nothing)
+            wire = Wire(file.fileno(), back[1], LONGEST, nothing, passed)
             assert 100_000 == len([line async for line in wire])
 
     run(main())
@@ -96,7 +118,7 @@ def test_the_end_comes_from_outside(run: Run) -> None:
             done.append("last")
 
         with pipe() as there, pipe() as back:
-            wire = Wire(there[0], back[1], LONGEST, last)
+            wire = Wire(there[0], back[1], LONGEST, last, passed)
             waiting = asyncio.ensure_future(anext(aiter(wire), None))
             await asyncio.sleep(0)
             assert [] == done

@@ -32,12 +32,21 @@ class Wire:
         reader, writer: descriptors. They stay in blocking mode, since others may share them.
         longest: bytes of a line; a longer one is thrown away, with a warning.
         before_end: is awaited between the last line and the end.
+        refuse: what a line (None: one that was too long) is answered here; None: nothing, and the line goes on.
     """
 
-    def __init__(self, reader: int, writer: int, longest: int, before_end: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        reader: int,
+        writer: int,
+        longest: int,
+        before_end: Callable[[], Awaitable[None]],
+        refuse: Callable[[str | None], str | None],
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._before_end = before_end
+        self._refuse = refuse
         self._lines = Lines(longest)
         self._news = asyncio.Event()  # something to read, room for more, or the end
         self._readable = False
@@ -64,7 +73,11 @@ class Wire:
             if not data:
                 break
             for line in self._lines.split(data):
-                yield line
+                answer = self._refuse(line)
+                if answer:
+                    await self.write(answer)
+                elif answer is None and line is not None:
+                    yield line
         await self._quiet()
         await self._before_end()
         await self._quiet()
@@ -171,14 +184,14 @@ class Lines:
         self._begun = bytearray()
         self._skipping = False
 
-    def split(self, data: bytes) -> list[str]:
-        """The lines that end in ``data``; the first may have begun before it. What is not UTF-8 is replaced."""
+    def split(self, data: bytes) -> list[str | None]:
+        """The lines that end in ``data``; the first may have begun before it. What is not UTF-8 is replaced; None
+        stands in the place of one that is too long."""
         *ends, rest = data.split(b"\n")
-        found = []
+        found: list[str | None] = []
         for end in ends:
             self._extend(end)
-            if not self._skipping:
-                found.append(self._begun.decode("utf-8", "replace"))
+            found.append(None if self._skipping else self._begun.decode("utf-8", "replace"))
             self._begun.clear()
             self._skipping = False
         self._extend(rest)

@@ -10,6 +10,7 @@ from mcp.server.stdio import stdio_server
 from caxton.host.runtime import Host
 from caxton.serving.exposed import ExposedSource
 from caxton.serving.pipes import Claimed, Wire
+from caxton.serving.refusals import refusal, too_long
 from caxton.serving.server import agent_server
 from caxton.serving.settings import ServingSettings
 
@@ -39,7 +40,12 @@ async def run_stdio(
     """
     server = agent_server(host, exposed, settings=settings)
     with Claimed() as streams:
-        wire = Wire(streams.reader, streams.writer, server.settings.max_message, server.drain)
+        most = server.settings.max_message
+
+        def refuse(line: str | None) -> str | None:
+            return too_long(most) if line is None else refusal(line)
+
+        wire = Wire(streams.reader, streams.writer, most, server.drain, refuse)
         stopping = asyncio.ensure_future(_end_when(stop, wire)) if stop is not None else None
         try:
             async with stdio_server(cast(Any, wire), cast(Any, wire)) as (reader, writer):
