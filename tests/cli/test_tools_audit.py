@@ -194,6 +194,10 @@ def test_audit_of_a_host_that_was_killed(tmp_path: Path) -> None:
                 assert -signal.SIGKILL == up.process.wait(SECONDS)
     after = caxton("tools", "audit", "--json", "--outcome", "begun", cwd=tmp_path)
     plain = caxton("tools", "audit", cwd=tmp_path)
+    (tmp_path / "a.wat").write_text(caller())
+    assert caxton("up", "--send", "a", "fs.list {}", cwd=tmp_path).status == 1
+    later = caxton("tools", "audit", "--json", "--outcome", "unknown", cwd=tmp_path)
+    assert [{**found, "outcome": "unknown"} for found in after.object["entries"]] == later.object["entries"]
     (found,) = after.object["entries"]
     assert during.object["entries"] == [found]
     assert ("a", "http.fetch", "begun", 0.0) == tuple(found[key] for key in ("agent", "tool", "outcome", "duration"))

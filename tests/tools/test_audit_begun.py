@@ -20,7 +20,8 @@ import caxton
 from caxton.cli import tools as verbs
 from caxton.errors import HostError
 from caxton.testing import call
-from caxton.tools.audit import BEGUN, Audit, Entry, Opened, entry
+from caxton.tools import audit_file
+from caxton.tools.audit import BEGUN, UNKNOWN, Audit, Entry, Opened, entry
 from caxton.tools.audit_file import AuditFile, query
 from caxton.tools.policy.digest import digest
 from tests.agents.lab import asking, lab
@@ -146,19 +147,84 @@ def test_what_ends_while_it_is_written(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_was_going_on_when_the_host_was_killed(run: Run, tmp_path: Path) -> None:
-    """Stays as it was: its end is not known. The next host adds to it."""
+    """Stays as it was until the next host begins, which says that its end is not known."""
+    path = tmp_path / "a.db"
+    run(_killed(path, 1))
+    assert [(1, BEGUN)] == _outcomes(path)
+    run(_killed(path, 2))
+    assert [(1, UNKNOWN), (2, BEGUN)] == _outcomes(path)
+    assert 1 == len(query(path, outcome=UNKNOWN))
+
+
+async def _killed(path: Path, number: int) -> None:
+    """A host that ends without an end of its call, as by a SIGKILL."""
+    audit = Audit(path)
+    await audit.open()
+    audit.begin(_begun(number))
+    await audit.close()
+
+
+def test_a_host_that_lives_keeps_its_calls(run: Run, tmp_path: Path) -> None:
+    """Whoever begins beside it says nothing of them, nor of those of a third that was killed; the next one that is
+    alone does."""
     path = tmp_path / "a.db"
 
-    async def host(number: int) -> None:
+    async def main() -> None:
+        living = Audit(path)
+        await living.open()
+        opened = living.begin(_begun(1))
+        await living.flush()
+        await _killed(path, 2)
+        await _killed(path, 3)
+        assert [(1, BEGUN), (2, BEGUN), (3, BEGUN)] == _outcomes(path)
+        living.end(opened, _ended(opened))
+        await living.close()
+
+    run(main())
+    run(_killed(path, 4))
+    assert [(1, "ok"), (2, UNKNOWN), (3, UNKNOWN), (4, BEGUN)] == _outcomes(path)
+
+
+def test_a_call_that_was_thought_lost(run: Run, tmp_path: Path) -> None:
+    """Where the file system has no locks another host may say so too early; its end puts that right."""
+    path = tmp_path / "a.db"
+
+    async def main() -> None:
         audit = Audit(path)
         await audit.open()
-        audit.begin(_begun(number))
-        await audit.close()  # without an end of the call, as after a SIGKILL
+        opened = audit.begin(_begun(1))
+        await audit.flush()
+        file = AuditFile(path, 100)
+        file.lose_begun()
+        file.close()
+        assert [(1, UNKNOWN)] == _outcomes(path)
+        audit.end(opened, _ended(opened))
+        await audit.close()
 
-    run(host(1))
-    run(host(2))
-    assert [(1, BEGUN), (2, BEGUN)] == _outcomes(path)
-    assert 2 == len(query(path, outcome=BEGUN))
+    run(main())
+    assert [(1, "ok")] == _outcomes(path)
+
+
+def test_a_database_from_before_calls_were_written_that_go_on(tmp_path: Path) -> None:
+    """Is read as it is, and gets its index from the first host that writes."""
+    path, new = tmp_path / "a.db", tmp_path / "b.db"
+    for one in (path, new):
+        file = AuditFile(one, 100)
+        file.write([_begun(1)])
+        file.close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP INDEX calls_begun")
+    before = path.read_bytes()
+    assert [(1, BEGUN)] == _outcomes(path)
+    assert before == path.read_bytes()
+    AuditFile(path, 100).close()
+    schemas = []
+    for one in (path, new):
+        with closing(sqlite3.connect(one)) as database:
+            schemas.append(database.execute("SELECT sql FROM sqlite_schema").fetchall())
+            plan = str(database.execute(f"EXPLAIN QUERY PLAN {audit_file._LOSE}").fetchall())
+            assert "calls_begun" in plan  # not a look at a million rows
+    assert schemas[0] == schemas[1]
 
 
 def test_a_disk_that_is_full_for_a_while(run: Run, tmp_path: Path) -> None:

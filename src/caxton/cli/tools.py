@@ -17,11 +17,12 @@ from caxton.agents.units import seconds
 from caxton.cli import options, output
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
-from caxton.tools.audit import BEGUN, OK, Entry
+from caxton.tools.audit import BEGUN, OK, UNKNOWN, Entry
 from caxton.tools.audit_file import MOST_ROWS, query
 from caxton.tools.policy.explain import NOTED, PASSED, REFUSED, SKIPPED, Explanation
 
 _STYLES: Final = {PASSED: "green", REFUSED: "bold red", SKIPPED: "dim", NOTED: "yellow"}
+_OUTCOMES: Final = {OK: "green", BEGUN: "yellow"}
 
 
 def audit(
@@ -106,15 +107,15 @@ def _audit_page(entries: list[Entry]) -> Table | Text:
         # Names are never broken: on a narrow terminal the rule gives way, and then lines are longer than it.
         table.add_column(column, overflow="fold", justify="right" if right else "left", no_wrap=column != "rule")
     for entry in entries:
-        begun = entry.outcome == BEGUN
-        style = "yellow" if begun else "green" if entry.outcome == OK else "red"
+        endless = entry.outcome in (BEGUN, UNKNOWN)
+        style = _OUTCOMES.get(entry.outcome, "red")
         table.add_row(
             _clock(entry.time),
             Text(entry.agent),
             Text(entry.tool),
             Text(entry.outcome, style),
-            "-" if begun else f"{entry.duration:.1f}",
-            "-" if begun else f"{entry.result:,}",
+            "-" if endless else f"{entry.duration:.1f}",
+            "-" if endless else f"{entry.result:,}",
             Text(entry.rule),
             Text(entry.arguments[:12]),
         )

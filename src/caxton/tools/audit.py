@@ -41,7 +41,10 @@ GROUP_SECONDS: Final = 0.02
 
 OK: Final = "ok"
 BEGUN: Final = "begun"
-"""The outcome of a call whose end has not been written: it goes on, or its host was killed before it ended."""
+"""The outcome of a call that goes on; or that went on when its host was killed, and no host has begun since."""
+
+UNKNOWN: Final = "unknown"
+"""The outcome of a call that went on when its host was killed."""
 
 BEFORE_THE_TOOL: Final = frozenset(
     {"grant.denied", "tool.unknown", "tool.changed", "rate.exceeded", "limit.budget", "limit.pending", "storage.failed"}
@@ -63,7 +66,7 @@ class Entry:
         arguments: SHA-256 of the arguments (``policy.digest``), in hex; the arguments themselves are nowhere.
         rule: the rule that decided.
         outcome: ``ok``, the code of the error that the agent got, or ``cancelled``: nobody wanted the result any more;
-            ``begun``: its end is not known.
+            ``begun`` or ``unknown``: it has no end, yet or for ever.
         duration: milliseconds; 0 where the end is not known.
         key: the call's idempotency key.
         result: bytes of the result.

@@ -33,7 +33,10 @@ _FIRST_TABLE: Final = (
 _INDEX: Final = "CREATE INDEX calls_by_kind ON calls (refused, id)"
 _TOKENS: Final = "tokens INTEGER NOT NULL DEFAULT 0"
 _TABLE: Final = f"{_FIRST_TABLE[:-1]}, {_TOKENS})"  # as SQLite writes it where the column was added
-_SCHEMA: Final = frozenset({_TABLE, _INDEX})
+_BEGUN_INDEX: Final = "CREATE INDEX calls_begun ON calls (id) WHERE outcome = 'begun'"
+_SCHEMA: Final = frozenset({_TABLE, _INDEX, _BEGUN_INDEX})
+_SECOND_SCHEMA: Final = frozenset({_TABLE, _INDEX})
+"""Of databases that were made before calls were written that go on."""
 _FIRST_SCHEMA: Final = frozenset({_FIRST_TABLE, _INDEX})
 """Of databases that were made before entries had tokens."""
 
@@ -49,10 +52,11 @@ _ADD: Final = f"INSERT {_INTO} SELECT :free + json_each.key, {_VALUES}"
 # A row is replaced only if it is that call's still: it may have been pruned, or the database be another by now.
 _REPLACE: Final = (
     f"INSERT OR REPLACE {_INTO} SELECT coalesce("  # noqa: S608
-    "(SELECT id FROM calls WHERE id = json_extract(value, '$[11]') AND outcome = 'begun' "
+    "(SELECT id FROM calls WHERE id = json_extract(value, '$[11]') AND outcome IN ('begun', 'unknown') "
     "AND time = json_extract(value, '$[1]') AND key = json_extract(value, '$[8]')), "
     f":free + json_each.key), {_VALUES}"
 )
+_LOSE: Final = "UPDATE calls SET outcome = 'unknown' WHERE outcome = 'begun'"
 _PRUNE: Final = (
     "DELETE FROM calls WHERE refused = :kind AND id <= "
     "(SELECT id FROM calls WHERE refused = :kind ORDER BY id DESC LIMIT 1 OFFSET :most)"
@@ -99,11 +103,14 @@ class AuditFile:
             if _objects(database) == frozenset():  # another host may have been faster
                 database.execute(_TABLE)
                 database.execute(_INDEX)
+                database.execute(_BEGUN_INDEX)
             database.execute("COMMIT")
-        elif _objects(database) == _FIRST_SCHEMA:
+        elif _objects(database) in (_FIRST_SCHEMA, _SECOND_SCHEMA):
             database.execute("BEGIN IMMEDIATE")
             if _objects(database) == _FIRST_SCHEMA:
                 database.execute(f"ALTER TABLE calls ADD COLUMN {_TOKENS}")
+            if _objects(database) == _SECOND_SCHEMA:
+                database.execute(_BEGUN_INDEX)
             database.execute("COMMIT")
         _check_schema(database, self._path)
         use_wal(database, _BUSY_SECONDS)
@@ -147,6 +154,17 @@ class AuditFile:
         except sqlite3.Error as error:
             raise _failed(self._path, error) from None
         return int(free)
+
+    def lose_begun(self) -> None:
+        """Says of every call that goes on that its end is unknown; for when no host is left that could make them.
+
+        Raises:
+            HostError: ``storage.failed``.
+        """
+        try:
+            self._database.execute(_LOSE)
+        except sqlite3.Error as error:
+            raise _failed(self._path, error) from None
 
     def _prune(self) -> None:
         for kind in (0, 1):
@@ -273,7 +291,7 @@ def _check_schema(database: sqlite3.Connection, path: Path) -> str:
     found, columns = _objects(database), ", ".join(_COLUMNS.split())
     if found == _FIRST_SCHEMA:
         return columns.replace("tokens", "0")
-    if found != _SCHEMA:
+    if found not in (_SCHEMA, _SECOND_SCHEMA):
         raise HostError("storage.failed", f"{safe_name(str(path))} is no audit of this version")
     return columns
 

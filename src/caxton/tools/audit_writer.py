@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caxton.errors import HostError
+from caxton.tools.presence import Presence
 
 if TYPE_CHECKING:
     from caxton.tools.audit import Entry, Opened
@@ -47,6 +48,7 @@ class Writer:
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._stopping = False
+        self._presence: Presence | None = None  # from the first database on, also while that is opened again
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -145,6 +147,8 @@ class Writer:
                 break
         if file is not None:
             file.close()
+        if self._presence is not None:
+            self._presence.leave()
         self._tell(self._say_ended)
 
     def _round(self, file: AuditFile | None, flushes: list[asyncio.Future[None]]) -> AuditFile | None:
@@ -171,7 +175,19 @@ class Writer:
     def _open(self) -> AuditFile:
         from caxton.tools.audit_file import AuditFile
 
-        return (self._make_file or AuditFile)(self._path, self._rows)
+        file = (self._make_file or AuditFile)(self._path, self._rows)
+        if self._presence is None:
+            presence = Presence(self._path)
+            try:
+                if presence.is_alone():
+                    file.lose_begun()
+            except BaseException:
+                presence.leave()
+                file.close()
+                raise
+            presence.join()
+            self._presence = presence
+        return file
 
     def _say_ended(self) -> None:
         assert self._ended is not None
