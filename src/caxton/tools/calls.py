@@ -2,7 +2,8 @@
 
 ::
 
-    name granted? -> there? -> arguments allowed? -> rate, budget? -> consent? -> provider -> secrets out -> audit
+    name granted? -> there? -> arguments allowed? -> rate, budget? -> consent? -> audit: it begins
+        -> provider -> secrets out -> audit: it has ended
 """
 
 from __future__ import annotations
