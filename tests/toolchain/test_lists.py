@@ -9,6 +9,7 @@ import pytest
 import wasmtime
 
 from caxton.toolchain.languages.python import COMPONENTIZE
+from caxton.toolchain.merging import lists
 from caxton.toolchain.merging.component import merged
 from caxton.toolchain.merging.lists import free_lists
 from tests.docs.pages import ROOT
@@ -87,6 +88,23 @@ def test_a_list_without_memory_of_its_own_is_not() -> None:
 def test_only_where_it_is_asked_for(module: bytes) -> None:
     """A runtime that frees them itself would free them twice."""
     assert [[0] * 6] == answers(module, "1")
+
+
+_BETWEEN: Final = """
+(module
+  (import "env" "wit_dylib_pop_list" (func (param i32 i32 i32) (result i32)))
+  (import "env" "wit_dylib_dealloc_bytes" (func (param i32 i32 i32 i32 i32)))
+  (import "env" "memory" (memory 0))
+  (func (export "wit_dylib_pop_list") (param i32 i32 i32) (result i32) (local i32)
+    (local.set 3 (call 0 (local.get 0) (local.get 1) (local.get 2)))
+    (if (i32.load (local.get 2)) (then
+      (call 1 (local.get 0) (i32.load (local.get 2)) (local.get 3) (i32.const 1) (i32.const 1))))
+    (local.get 3)))"""
+
+
+def test_the_function_in_text() -> None:
+    """Is what the bytes are."""
+    assert lists._BETWEEN == bytes(wasmtime.wat2wasm(_BETWEEN))
 
 
 def test_modules_of_another_kind_are_merged_as_ever() -> None:

@@ -12,26 +12,42 @@ from __future__ import annotations
 
 from typing import Final
 
-import wasmtime
-
-from caxton.toolchain.merging.parts import FUNC
+from caxton.sandbox.encoding import name, section, sized, vector
+from caxton.toolchain.merging.parts import FUNC, PREAMBLE
 from caxton.toolchain.merging.wiring import Alias, Bundle, Made, Wiring
 
 _POP: Final = "wit_dylib_pop_list"
 _FREE: Final = "wit_dylib_dealloc_bytes"
 _ENV: Final = "env"
 
-_BETWEEN: Final = f"""\
-(module
-  (import "{_ENV}" "{_POP}" (func $pop (param i32 i32 i32) (result i32)))
-  (import "{_ENV}" "{_FREE}" (func $free (param i32 i32 i32 i32 i32)))
-  (import "{_ENV}" "memory" (memory 0))
-  (func $pop_list (export "{_POP}") (param $call i32) (param $type i32) (param $to i32) (result i32)
-    (local $size i32)
-    (local.set $size (call $pop (local.get $call) (local.get $type) (local.get $to)))
-    (if (i32.load (local.get $to)) (then
-      (call $free (local.get $call) (i32.load (local.get $to)) (local.get $size) (i32.const 1) (i32.const 1))))
-    (local.get $size)))"""
+# What this module is in text stands in its test (test_lists.py).
+_I32: Final = b"\x7f"
+_TYPES: Final = [
+    b"\x60" + vector([_I32] * 3) + vector([_I32]),
+    b"\x60" + vector([_I32] * 5) + vector([]),
+]
+_IMPORTS: Final = [
+    name(_ENV) + name(_POP) + b"\0\0",
+    name(_ENV) + name(_FREE) + b"\0\1",
+    name(_ENV) + name("memory") + b"\2\0\0",
+]
+_LOCALS: Final = vector([b"\1" + _I32])
+_CODE: Final = bytes.fromhex(
+    "2000 2001 2002 1000 2103"  # size = pop(call, type, to)
+    "2002 280200 0440"  # if what lies at `to` is no 0
+    "2000 2002 280200 2003 4101 4101 1001"  # free(call, it, size, 1, 1)
+    "0b 2003 0b"
+)
+_BETWEEN: Final = b"".join(
+    [
+        PREAMBLE,
+        section(1, vector(_TYPES)),
+        section(2, vector(_IMPORTS)),
+        section(3, vector([b"\0"])),
+        section(7, vector([name(_POP) + b"\0\2"])),
+        section(10, vector([sized(_LOCALS + _CODE)])),
+    ]
+)
 
 
 def free_lists(wiring: Wiring) -> None:
@@ -48,7 +64,7 @@ def free_lists(wiring: Wiring) -> None:
 def _with_between(wiring: Wiring, given: Bundle) -> int:
     """The number of what is given, with the function that stands between."""
     between = Made(len(wiring.instances), len(wiring.modules), {_ENV: given.number})
-    wiring.modules.append(bytes(wasmtime.wat2wasm(_BETWEEN)))
+    wiring.modules.append(_BETWEEN)
     function = len(wiring.spaces[FUNC])
     wiring.spaces[FUNC].append(Alias(FUNC, between.number, _POP))
     bundle = Bundle(between.number + 1, {**given.exports, _POP: (FUNC, function)})
