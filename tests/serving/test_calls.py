@@ -109,6 +109,24 @@ def test_bad_arguments_reach_nobody(run: Run, era: str) -> None:
 
 
 @eras
+def test_no_text_holds_up_the_host(run: Run, era: str) -> None:
+    """One that a pattern could split in more ways than there is time for is a bad argument, and others go on."""
+
+    async def main() -> None:
+        schema = {"type": "object", "properties": {"text": {"type": "string", "pattern": "^([a-z]+[ ]?)+$"}}}
+        exposed = [EXPOSED[0], Exposed("weather", "Takes words.", schema)]
+        async with Lab(exposed) as lab, connected(lab, era) as client:
+            result = await client.call_tool("weather", {"text": "a" * 40 + "!"})
+            assert "tool.bad-arguments: $.text: pattern" == text_of(result)
+            assert "HELLO" == text_of(await client.call_tool("upper", {"message": "hello"}))
+            assert {"text": "some words"} == json.loads(
+                text_of(await client.call_tool("weather", {"text": "some words"}))
+            )
+
+    run(main())
+
+
+@eras
 def test_no_such_tool(run: Run, era: str) -> None:
     """A name that is not exposed is the protocol's error, also when an agent has it."""
 

@@ -8,6 +8,9 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from caxton.agents.grants import Grants
 from caxton.agents.rules import Rule
@@ -278,9 +281,8 @@ def test_numbers_of_one_hash_are_told_apart_at_once() -> None:
     modulus = sys.hash_info.modulus
     numbers = [number * modulus for number in range(1_000)]
     assert {0} == {hash(number) for number in numbers}
-    texts = [alike.written(number) for number in (*numbers, *map(float, numbers[1:2]), [numbers[1]], {"a": numbers[1]})]
-    assert len(numbers) + 3 == len(texts)
-    assert len({hash(text) for text in texts}) > len(numbers) - 100
+    for wrapped in (numbers, [[number] for number in numbers], [{"a": number} for number in numbers]):
+        assert 1_000 == len({hash(alike.written(value)) for value in wrapped})
 
 
 def test_a_value_is_found_among_many_without_comparing_each() -> None:
@@ -311,3 +313,50 @@ def test_compiled_schemas_are_kept_and_bounded() -> None:
         if number % 100 == 0:
             assert checker is kept.get(first)
     assert schemas._KEPT == len(kept._kept)
+
+
+_SCALARS = st.sampled_from([0, 1, 1.0, True, False, None, "", "a", "ab", 2.5])
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "ab", "b"]), inner, max_size=3),
+    max_leaves=6,
+)
+_NAMES = st.sampled_from(["a", "ab", "b"])
+_PATTERNS = st.sampled_from(["^a", "b$", "^(a|b)$", "[^a]", "x"])
+_SIMPLE = st.booleans() | st.one_of(
+    st.fixed_dictionaries({"type": st.sampled_from(["object", "array", "string", "integer", "boolean"])}),
+    st.fixed_dictionaries({"enum": st.lists(_VALUES, max_size=3)}),
+    st.fixed_dictionaries({"const": _VALUES}),
+    st.fixed_dictionaries({"pattern": _PATTERNS}),
+    st.just({"uniqueItems": True}),
+    st.just({"$ref": "#/$defs/d"}),
+)
+
+
+_ONE = (
+    "additionalProperties unevaluatedProperties propertyNames items contains unevaluatedItems not if then else".split()
+)
+_LIST = ("allOf", "anyOf", "oneOf", "prefixItems")
+_MAP = {"properties": _NAMES, "patternProperties": _PATTERNS, "dependentSchemas": _NAMES}
+
+
+@st.composite
+def _schemas(draw: st.DrawFn, depth: int = 3) -> Any:
+    if depth == 0 or draw(st.integers(0, 3)) == 0:
+        return draw(_SIMPLE)
+    found: dict[str, Any] = {}
+    for key in draw(st.lists(st.sampled_from([*_ONE, *_LIST, *_MAP]), min_size=1, max_size=3, unique=True)):
+        inner = _schemas(depth - 1)
+        if key in _MAP:
+            found[key] = draw(st.dictionaries(_MAP[key], inner, max_size=2))
+        else:
+            found[key] = draw(inner if key in _ONE else st.lists(inner, min_size=1, max_size=2))
+    return found
+
+
+@given(_schemas(), _SIMPLE.filter(lambda one: "$ref" not in str(one)), _VALUES)
+def test_keywords_mean_what_jsonschema_takes_them_for(schema: Any, defined: Any, value: Any) -> None:
+    """Ours, which cost less, let through and refuse the same values."""
+    whole = {"$defs": {"d": defined}, "properties": {"v": schema}}
+    wanted = Draft202012Validator(whole).is_valid({"v": value})
+    assert wanted == (schemas.rule_checker(whole).fault({"v": value}) is None)
