@@ -16,6 +16,7 @@ LINES = {
     "help": ("--help",),
     "check": ("check",),
     "check --json": ("check", "--json"),
+    "strict": ("check", "--strict"),
     "wrong": ("check", "wrong.toml"),
     "wrong --json": ("check", "wrong.toml", "--json"),
     "none": ("check", "nowhere.toml"),
@@ -48,6 +49,13 @@ def test_a_right_file(outcomes: dict[str, Done]) -> None:
     assert (outcomes["check"].status, outcomes["check"].out) == (0, b"ok: 1 agent, 1 tool server\n")
     found = outcomes["check --json"]
     assert (found.status, found.object["ok"], found.object["error"]) == (0, True, None)
+
+
+def test_strict(outcomes: dict[str, Done]) -> None:
+    """What would be a warning (a module and a program that are not there) is a mistake."""
+    strict = outcomes["strict"]
+    assert (strict.status, strict.lines) == (2, ["caxton config: caxton.toml: 2 mistakes"])
+    assert len(strict.out.splitlines()) == len(outcomes["check"].lines) == 2
 
 
 def test_a_wrong_file(outcomes: dict[str, Done]) -> None:

@@ -10,7 +10,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
-from tests.cli.command import SECONDS
+from tests.cli.command import GUESTS, SECONDS
 from tests.cli.running import Gone, caller, hostile, project, running
 
 HELLO = {
@@ -36,3 +36,12 @@ def test_its_end(tmp_path: Path) -> None:
             assert mcp.process.wait(SECONDS) == 0
             assert mcp.process.stdout.read() == b""
             assert gone.wait()
+
+
+def test_what_the_file_says_in_vain(tmp_path: Path) -> None:
+    """Is said once, on standard error."""
+    file = project(tmp_path, '[agents.a]\nmodule = "a.wat"\nexpose = true\npeers = ["b"]\n', a=GUESTS["echo"])
+    with running("mcp", str(file)) as mcp:
+        done = mcp.done()
+    assert (done.status, done.out) == (0, b"")
+    assert done.lines == [f'caxton mcp: warning: {file}:4: agents.a.peers[0]: "b" names no agent of this file']

@@ -35,7 +35,7 @@ WRONG: Final[dict[str, str]] = {
     "nowhere.toml": "nowhere.toml: No such file or directory",
     ".": "it is a directory",
     "broken.toml": "broken.toml:2: host.date: unknown key; did you mean data?",
-    "secret.toml": "NOWHERE_TO_BE_FOUND",
+    "secret.toml": "secret.toml:3: tools.t.env.K: there is no secret NOWHERE_TO_BE_FOUND: set ",
 }
 
 

@@ -143,6 +143,14 @@ NONSENSE: Final[dict[tuple[str, ...], tuple[int, str]]] = {
 AS_JSON: Final = [("plannr", "h.any"), ("planner",), ("planner", "h.any", "[]")]
 
 
+WARNED: Final = {
+    "llm.complete": (
+        "caxton tools: warning: caxton.toml:7: agents.planner.tools[3]: there is no llm.complete without [tools.llm]\n"
+    )
+}
+"""What the file says in vain of a tool."""
+
+
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, ...], Done]:
     """What became of all questions, with ``--json`` and without."""
@@ -162,7 +170,7 @@ def test_explain(explained: Mapping[tuple[str, ...], Done], line: tuple[str, ...
     """A table of what was looked at, and below it the decision; the exit status is that of the refusal."""
     status, code, rule, row = EXPLAINED[line]
     done = explained[line]
-    assert (done.status, done.err) == (status, "")
+    assert (done.status, done.err) == (status, WARNED.get(line[1], ""))
     *table, verdict = done.out.decode().splitlines()
     wanted = " ".join(row)
     assert any(" ".join(shown.split()).startswith(wanted.strip()) for shown in table), table
@@ -180,6 +188,36 @@ def test_explain_as_json(explained: Mapping[tuple[str, ...], Done], line: tuple[
     assert (found["agent"], found["tool"], found["rule"]) == (*line[:2], rule)
     assert (found["error"] and found["error"]["code"]) == code
     assert any((step["outcome"], step["rule"]) == row[:2] for step in found["steps"])
+
+
+VAIN: Final = """
+[tools.stock]
+command = ["stock"]
+[agents.a]
+module = "a.wat"
+tools = ["stock.*", "memory.*"]
+deny = ["stokc.clear"]
+peers = ["nobody"]
+[agents.a.rules."memory.*"]
+hosts = ["x"]
+[agents.b]
+module = "a.wat"
+tools = ["time.now"]
+"""
+
+
+def test_explain_what_is_said_in_vain(tmp_path: Path) -> None:
+    """The warnings of that agent that are about the tool, or about none, so that it may have been meant."""
+    project(tmp_path, VAIN)
+    asked = [("a", "stock.clear"), ("a", "memory.put"), ("a", "memory.put", "--json")]
+    stock, memory, as_json = caxton_each([("tools", "explain", *line) for line in asked], tmp_path, TOOLBOX)
+    typo = 'agents.a.deny[0]: "stokc.clear" matches no tool that the agent may call; did you mean "stock.clear"?'
+    strange = 'agents.a.rules."memory.*".hosts: is for http.fetch, which the rule does not match'
+    warning = "caxton tools: warning: caxton.toml:"
+    assert (stock.status, stock.lines) == (0, [f"{warning}7: {typo}"])
+    assert (memory.status, memory.lines) == (0, [f"{warning}7: {typo}", f"{warning}10: {strange}"])
+    assert [one["line"] for one in as_json.object["warnings"]] == [7, 10]
+    assert as_json.err == ""
 
 
 @pytest.mark.parametrize("line", NONSENSE)

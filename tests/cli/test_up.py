@@ -21,7 +21,7 @@ BROKEN: dict[str, tuple[str, int, str]] = {
     "no such secret": (
         '[tools.t]\ncommand = ["x"]\nenv = { K = "${secret:NOWHERE_TO_BE_FOUND}" }\n',
         2,
-        "NOWHERE_TO_BE_FOUND",
+        "wrong.toml:5: tools.t.env.K: there is no secret NOWHERE_TO_BE_FOUND: set ",
     ),
     "no module": ('[agents.x]\nmodule = "nowhere.wat"\n', 3, "module.not-found: agents.x: "),
     "a bad module": ('[agents.x]\nmodule = "ill-typed.wat"\n', 3, "module.invalid: agents.x: "),
@@ -153,6 +153,21 @@ def test_servers_end_with_it(tmp_path: Path) -> None:
     assert done.status == 0, done.err
     pids = json.loads(json.loads(done.out)["content"][0]["text"])
     assert (len(pids), [pid for pid in pids if is_alive(pid)]) == (4, [])
+
+
+def test_what_the_file_says_in_vain(tmp_path: Path) -> None:
+    """Each warning once, before the agents begin; the answer is what it is."""
+    agent = '[agents.a]\nmodule = "a.wat"\ntools = ["fs.read", "stokc.*"]\npeers = ["b"]\n'
+    text = agent + '[agents.a.rules."fs.*"]\nroot = "no"'
+    file = project(tmp_path, text, a=GUESTS["logging"])
+    done = caxton("up", str(file), "--send", "a", "x")
+    warning = f"caxton up: warning: {file}:"
+    assert done.status == 0
+    assert done.lines[:-1] == [
+        f'{warning}3: agents.a.tools[1]: "stokc.*" names no tool that this file knows of',
+        f'{warning}4: agents.a.peers[0]: "b" names no agent of this file',
+        f'{warning}6: agents.a.rules."fs.*".root: there is no directory {tmp_path}/no',
+    ]
 
 
 def test_json_needs_a_message(folder: Path) -> None:

@@ -41,14 +41,60 @@ def test_what_is_not_there_yet(tmp_path: Path, capfdbinary: Captured) -> None:
     out, err = capfdbinary.readouterr()
     assert out == b"ok: 2 agents, 1 tool server\n"
     assert [line.split(": ")[1:4] for line in err.decode().splitlines()] == [
-        ["warning", str(path), "agents.a.module"],
-        ["warning", str(path), 'agents."b.c".sha256'],
-        ["warning", str(path), "tools.t.command"],
+        ["warning", f"{path}:2", "agents.a.module"],
+        ["warning", f"{path}:4", 'agents."b.c".sha256'],
+        ["warning", f"{path}:6", "tools.t.command"],
     ]
     assert config.check(path, json=True) == 0
     found = json.loads(capfdbinary.readouterr().out)
     assert found["ok"]
     assert [one["key"] for one in found["warnings"]] == ["agents.a.module", 'agents."b.c".sha256', "tools.t.command"]
+
+
+VAIN = """\
+[tools.t]
+command = ["sh"]
+env = { A = "${secret:NOWHERE}" }
+[agents.a]
+module = "x"
+tools = ["fs.read", "stokc.count"]
+deny = ["fs.write"]
+"""
+
+
+def test_warnings(tmp_path: Path, capfdbinary: Captured) -> None:
+    """They are lines on standard error and a list in JSON, in the order of the file, and no mistakes."""
+    (tmp_path / "x").touch()
+    path = written(tmp_path, VAIN)
+    secret = "there is no secret NOWHERE: set CAXTON_SECRET_NOWHERE, or write it into the file of secrets"
+    assert config.check(path, json=False) == 0
+    out, err = capfdbinary.readouterr()
+    assert out == b"ok: 1 agent, 1 tool server\n"
+    assert err.decode().splitlines() == [
+        f"caxton config: warning: {path}:3: tools.t.env.A: {secret}",
+        f'caxton config: warning: {path}:6: agents.a.tools[1]: "stokc.count" names no tool that this file knows of',
+        f'caxton config: warning: {path}:7: agents.a.deny[0]: "fs.write" matches no tool that the agent may call',
+    ]
+    assert config.check(path, json=True) == 0
+    found = json.loads(capfdbinary.readouterr().out)
+    assert (found["ok"], found["problems"], found["error"]) == (True, [], None)
+    assert found["warnings"][0] == {"file": str(path), "line": 3, "key": "tools.t.env.A", "message": secret, "hint": ""}
+    assert len(found["warnings"]) == 3
+
+
+def test_strict(tmp_path: Path, capfdbinary: Captured) -> None:
+    """Every warning is a mistake; a file without any is right."""
+    (tmp_path / "x").touch()
+    path = written(tmp_path, VAIN)
+    assert config.check(path, strict=True, json=False) == 2
+    out, err = capfdbinary.readouterr()
+    assert [line.split(": ")[0] for line in out.decode().splitlines()] == [f"{path}:{line}" for line in (3, 6, 7)]
+    assert err.decode() == f"caxton config: {path}: 3 mistakes\n"
+    assert config.check(path, strict=True, json=True) == 2
+    found = json.loads(capfdbinary.readouterr().out)
+    assert (found["ok"], len(found["problems"]), found["warnings"], found["agents"]) == (False, 3, [], None)
+    assert found["error"]["code"] == "config.invalid"
+    assert config.check(written(tmp_path, RIGHT), strict=True, json=False) == 0
 
 
 def test_a_wrong_file(tmp_path: Path, capfdbinary: Captured) -> None:

@@ -94,7 +94,7 @@ WRONG = {
     ("CAXTON_TOOLS_HTTP_TIMEOUT", "-1"): (
         'wants a time of more than 0 and at most 24h, such as "300ms", "1s" or 2.5, not "-1"'
     ),
-    ("CAXTON_TOOLS_LLM_KEY", "k\0"): "wants a text of at most 4_096 characters, not this text",
+    ("CAXTON_TOOLS_LLM_KEY", "k\0"): "has a NUL, which no text may have here",
 }
 
 

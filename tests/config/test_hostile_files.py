@@ -117,6 +117,21 @@ SLOW = {
     "wrong tools": "[agents.a]\nmodule='x'\ntools = [" + "1," * 500_000 + "]",
     "rules": "[agents.a]\nmodule='x'\n" + "\n".join(f"rules.t{n}.rate = '1/s'" for n in range(40_000)),
     "parameters": "[agents.a]\nmodule='x'\nparams.x = [" + "{a=1}," * 170_000 + "]",
+    "rules and tools": "[agents.a]\nmodule='x'\ntools = ["
+    + "".join(f"'{'*a' * 100}*{n}'," for n in range(2_000))
+    + "]\n"
+    + "\n".join(f"rules.'{'*b' * 100}*{n}'.rate = '1/s'" for n in range(2_000)),
+    "globs of built-in tools": "[agents.a]\nmodule='x'\ntools = ["
+    + "".join(f"'fs.{'*' * (n % 200)}?{'*' * (n // 200)}'," for n in range(4_000))
+    + "]",
+    "servers and globs": "\n".join(f"[tools.a{n}]\ncommand=['x']" for n in range(10_000))
+    + "\n[agents.a]\nmodule='x'\ntools = ["
+    + "".join(f"'*a{n}'," for n in range(40_000))
+    + "]",
+    "peers": "\n".join(f"[agents.a{n}]\nmodule='x'" for n in range(1_000))
+    + "\n[agents.a]\nmodule='x'\npeers = ["
+    + "".join(f"'?b{n}'," for n in range(60_000))
+    + "]",
     "a schema": "[agents.a]\nmodule='x'\nrules.t.arguments.enum = [" + "1.5," * 100_000 + "2]",
     "names of two kinds": "[agents.a]\nmodule='x'\nrules.t.arguments.required = [" + "1,'a'," * 150_000 + "]",
     "the same": "[agents.a]\nmodule='x'\ninput.type='object'\ninput.required = [" + "1,'a'," * 150_000 + "]",

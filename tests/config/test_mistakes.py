@@ -45,10 +45,46 @@ MISTAKES = {
     "[agents.a.b]\nmodule = 'p'\n[agents.a]\nmodule = 'q'": (
         '1: agents.a.b: unknown key; a name with a dot stands in quotes: agents."a.b"'
     ),
+    f"{AGENT}[agents.planner.rules.http.fetch]\nhosts = ['x']": (
+        "3: agents.planner.rules.http.fetch: unknown key; a name with a dot stands in quotes:"
+        ' agents.planner.rules."http.fetch"'
+    ),
+    f"{AGENT}[agents.planner.rules.stock.a.b]\ncalls = 1": (
+        "3: agents.planner.rules.stock.a: unknown key; a name with a dot stands in quotes:"
+        ' agents.planner.rules."stock.a.b"'
+    ),
+    f"{RULE}[agents.planner.rules.'http.fetch'.argumens]": (
+        '4: agents.planner.rules."http.fetch".argumens: unknown key; did you mean arguments?'
+    ),
+    f"{AGENT}tools = ['*']\n[agents.planner.rules.llm.'argument']\n": (
+        "4: agents.planner.rules.llm.argument: unknown key; did you mean arguments?"
+    ),
     '[tools."a.b"]\ncommand = ["x"]': (
         '1: tools."a.b": is no server\'s name: 1 to 64 of a-z 0-9 _ -, starting with a letter or a digit'
     ),
     f'{AGENT}rules."".rate = "1/s"': '3: agents.planner.rules."": wants a glob of 1 to 256 characters',
+    # ---- names of built-in tools, and what is no glob
+    f"{AGENT}tools = ['fs.raed']": (
+        '3: agents.planner.tools[0]: "fs.raed" names no built-in tool; did you mean "fs.read"?'
+    ),
+    f"{AGENT}deny = ['*',\n'fs.wirte']": (
+        '4: agents.planner.deny[1]: "fs.wirte" names no built-in tool; did you mean "fs.write"?'
+    ),
+    f"{AGENT}rules.'fs.wrte' = {{ approve = 'ask' }}": (
+        '3: agents.planner.rules."fs.wrte": names no built-in tool; did you mean "fs.write"?'
+    ),
+    f"{AGENT}rules.'memory.p?' = {{}}": (
+        '3: agents.planner.rules."memory.p?": names no built-in tool; did you mean "memory.*"?'
+    ),
+    f"{AGENT}tools = ['http']": '3: agents.planner.tools[0]: "http" names no built-in tool; did you mean "http.*"?',
+    f"{AGENT}deny = ['fs.[xyz]*']": (
+        '3: agents.planner.deny[0]: "fs.[xyz]*" names no built-in tool; did you mean "fs.*"?'
+    ),
+    f"{AGENT}tools = ['a[b']": '3: agents.planner.tools[0]: "a[b" is no glob: it has a [ without its ]',
+    f"{AGENT}peers = ['[b-a]*']": (
+        '3: agents.planner.peers[0]: "[b-a]*" is no glob: it has [b-a], which is no character'
+    ),
+    f"{AGENT}rules.'fs.[' = {{}}": '3: agents.planner.rules."fs.[": is no glob: it has a [ without its ]',
     # ---- types
     "host = 1": "1: host: wants a table, not 1",
     "agents = ['a']": "1: agents: wants a table, not a list",
@@ -62,7 +98,7 @@ MISTAKES = {
     "[host]\nworkers = 2.0": "2: host.workers: wants a whole number from 1 to 1_024, not 2.0",
     "[host]\nworkers = 0": "2: host.workers: wants a whole number from 1 to 1_024, not 0",
     "[host]\ndata = ''": '2: host.data: wants a path, not ""',
-    '[host]\ndata = "a\\u0000b"': '2: host.data: wants a path, not "a\\x00b"',
+    '[host]\ndata = "a\\u0000b"': "2: host.data: has a NUL, which no text may have here",
     # ---- sizes, times, rates
     f"{AGENT}limits.memory = '16 MBytes'": (
         f'3: agents.planner.limits.memory: wants a size from 64 KiB to 4 GiB, {SIZE}, not "16 MBytes"'
@@ -91,6 +127,11 @@ MISTAKES = {
         '4: agents.planner.rules."http.fetch".hosts[0]: wants the name of a host, such as "example.org",'
         ' "*.example.org:8443" or "[::1]:*", not "https://example.org"'
     ),
+    f"{RULE}hosts = ['x:0']": '4: agents.planner.rules."http.fetch".hosts[0]: "x:0" has no port from 1 to 65535',
+    f"{RULE}private = ['[::1]:1', '[::1]:99999']": (
+        '4: agents.planner.rules."http.fetch".private[1]: "[::1]:99999" has no port from 1 to 65535'
+    ),
+    f"{RULE}hosts = ['[1.2:3]:*']": '4: agents.planner.rules."http.fetch".hosts[0]: "[1.2:3]:*" is no IPv6 address',
     # ---- words
     f"{AGENT}restart.strategy = 'permanet'": (
         '3: agents.planner.restart.strategy: wants "permanent" or "transient" or "temporary", not "permanet";'
@@ -152,6 +193,8 @@ MISTAKES = {
     ),
     "[tools.time]\ncommand = ['']": "2: tools.time.command[0]: wants the name of a program",
     f"{SERVER}env = {{ 'A=B' = 'x' }}": '3: tools.time.env."A=B": is not the name of a variable',
+    f'{SERVER}env.A = "a\\u0000b"': "3: tools.time.env.A: has a NUL, which no text may have here",
+    f"{SERVER}env.A = 1": "3: tools.time.env.A: wants a text of at most 131_072 characters, not a number",
     f"{SERVER}arguments = {{ now = 1 }}": (
         "3: tools.time.arguments.now: wants a table of arguments: this is the name of a tool"
     ),
@@ -216,11 +259,12 @@ def test_notes_in_a_schema(here: Here) -> None:
 
 SYNTAX = {
     "a = 1\nb = = 2\n": "caxton.toml:2: not TOML: invalid value",
-    "[a]\n[a]\n": "caxton.toml:2: not TOML: cannot declare ('a',) twice",
+    "[a]\n[a]\n": "caxton.toml:2: not TOML: cannot declare a twice",
     "a = 1\na = 2\n": "caxton.toml:2: not TOML: cannot overwrite a value",
     '\n\na = "x': "caxton.toml:3: not TOML: unterminated string",
     "a = [1,\n2": "caxton.toml:2: not TOML: unclosed array",
-    "[agents.a]\nmodule = 'x'\n\n[agents.a]\n": "caxton.toml:4: not TOML: cannot declare ('agents', 'a') twice",
+    "[agents.a]\nmodule = 'x'\n\n[agents.a]\n": "caxton.toml:4: not TOML: cannot declare agents.a twice",
+    '[agents."it\'s"]\n[agents."it\'s"]\n': 'caxton.toml:2: not TOML: cannot declare agents."it\'s" twice',
     "\ufeff[host]\n": "caxton.toml:1: begins with a byte order mark; save it as UTF-8 without one",
     f"a = {'9' * 5000}": "caxton.toml:1: a number of more than 1,000 digits",
 }

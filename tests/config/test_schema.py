@@ -79,7 +79,11 @@ BEYOND = (
     "wants the name of a program",
     "wants base_url",
     "a secret may not stand here",
-    '"a\\x00b"',
+    "has a NUL",
+    "is no IPv6 address",
+    "which is no character",
+    'names no built-in tool; did you mean "memory.*"?',  # globs that match none
+    'names no built-in tool; did you mean "fs.*"?',
     "wants a table, not a date",
 )
 """What a schema cannot say, or does not."""

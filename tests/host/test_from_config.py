@@ -270,6 +270,61 @@ def test_a_start_that_is_given_up(run: Run, folder: Folder) -> None:
     assert before == _threads()
 
 
+VAIN = f"""{AGENT}tools = ["fs.read", "stock.price", "llm.complete", "late.*", "nobody.*"]
+deny = ["fs.write"]
+peers = ["two"]
+[agents.one.rules."stock.*"]
+calls = 1
+[agents.one.rules."fs.read"]
+root = "none"
+"""
+
+
+def test_what_the_file_says_in_vain(run: Run, folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    """Is logged when the host is entered. By then it is known what a program has added, but for its agents: that one is
+    not there yet is no warning."""
+    host = folder.host(VAIN)
+
+    @host.tool(name="stock.price")
+    def price(item: str) -> float:
+        return len(item)
+
+    host.stub("llm.complete", b"{}")
+    host.add_server("late", ["late"])
+    assert not caplog.records
+
+    async def main() -> None:
+        async with host:
+            pass
+
+    caplog.set_level(logging.INFO, "caxton.config")
+    run(main())
+    place = f"{folder.place}/caxton.toml:"
+    assert [
+        (one.levelname, one.getMessage().removeprefix(place)) for one in caplog.records if "config" in one.name
+    ] == [
+        ("WARNING", '3: agents.one.tools[4]: "nobody.*" names no tool that this file knows of'),
+        ("WARNING", '4: agents.one.deny[0]: "fs.write" matches no tool that the agent may call'),
+        ("INFO", '5: agents.one.peers[0]: "two" names no agent of this file'),
+        ("WARNING", f'9: agents.one.rules."fs.read".root: there is no directory {folder.place}/none'),
+    ]
+
+
+def test_a_secret_that_is_not_there(run: Run, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is told with its place when the host is entered: until then a program may set it."""
+    text = f"{AGENT}[tools.x]\ncommand = ['x']\nenv.A = '${{secret:NOT_THERE}}'\n"
+
+    async def main() -> None:
+        with pytest.raises(caxton.HostError, match=r"caxton.toml:5: tools.x.env.A: there is no secret NOT_THERE"):
+            await folder.host(text).__aenter__()
+        host = folder.host(text)
+        monkeypatch.setenv("NOT_THERE", "a canary in a mine")
+        async with host:
+            pass
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

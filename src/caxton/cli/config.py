@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from caxton.cli import output
+from caxton.config.absent import absent_directories, absent_modules, absent_programs, absent_secrets
 from caxton.config.load import examine
 from caxton.config.pages import help_lines
-from caxton.config.problems import ConfigProblems, key_text
+from caxton.config.problems import ConfigProblems, Problem, by_line
 from caxton.config.schema import schema_text
 from caxton.config.settings import Configuration
 from caxton.errors import HostError, exit_status
 from caxton.text import safe, safe_name
-from caxton.tools.mcp.process import CannotStartError, environment, find
-from caxton.tools.settings import StdioServer
 
 
-def check(path: Path, *, json: bool) -> int:
-    """Prints every mistake of the file, in the order of its lines; answers the exit status, which is 0 where there is
-    none.
+def check(path: Path, *, strict: bool = False, json: bool) -> int:
+    """Prints every mistake of the file, in the order of its lines, and what is said in vain or not there as warnings;
+    answers the exit status, which is 0 where there is no mistake.
+
+    Args:
+        path: the file.
+        strict: warnings are mistakes, too.
+        json: print one object.
 
     Raises:
         Unwritable: standard output takes nothing.
     """
     configuration, problems = examine(path)
+    warnings = [] if configuration is None else _warnings(configuration)
+    if strict and warnings:
+        configuration, problems, warnings = None, warnings, []
     error = ConfigProblems(problems) if problems else None
-    absent = [] if configuration is None else list(_absent(configuration))
     if json:
         found = {"ok": error is None, "file": str(path), "problems": [problem.as_json() for problem in problems]}
         found |= {"agents": None, "servers": None} if configuration is None else _counts(configuration)
-        found["warnings"] = [{"key": key, "message": message} for key, message in absent]
+        found["warnings"] = [one.as_json() for one in warnings]
         output.put_json(found | {"error": None if error is None else output.error_object(error)})
     elif configuration is not None:
         output.put(f"ok: {_many(configuration)}\n".encode())
-        for key, message in absent:
-            output.say(f"caxton config: warning: {safe_name(str(path))}: {key}: {message}")
+        warn(warnings, "config")
     else:
         lines = (safe(str(problem), 4096) for problem in problems)
         output.put("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
@@ -46,19 +52,20 @@ def check(path: Path, *, json: bool) -> int:
     return exit_status(error.code)
 
 
-def _absent(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """What the file names and this machine does not have, now: it may be built or installed later, so no mistake."""
-    for agent in configuration.agents:
-        module = configuration.module_of(agent)
-        if not module.is_file():
-            key = "module" if agent.module is not None else "sha256"
-            yield key_text(("agents", agent.name, key)), f"there is no file {safe_name(str(module))}"
-    for server in configuration.tools.servers:
-        if isinstance(server, StdioServer):
-            try:
-                find(server.command, server.cwd, environment(server.env))
-            except CannotStartError as error:
-                yield key_text(("tools", server.name, "command")), safe_name(str(error))
+def _warnings(configuration: Configuration) -> list[Problem]:
+    """All of them: what the file says in vain, and what this machine does not have now, as it may be built, installed
+    or set later."""
+    found: list[Problem] = [*configuration.warnings, *absent_directories(configuration)]
+    found += [*absent_modules(configuration), *absent_programs(configuration)]
+    with contextlib.suppress(HostError):  # the file of secrets has gone since it was looked at
+        found += absent_secrets(configuration)
+    return by_line(found)
+
+
+def warn(warnings: Iterable[Problem], verb: str) -> None:
+    """Prints warnings on standard error."""
+    for one in warnings:
+        output.say(safe(f"caxton {verb}: warning: {one}", 4096))
 
 
 def schema() -> int:

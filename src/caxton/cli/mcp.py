@@ -104,11 +104,11 @@ def _exposed(path: Path) -> Sequence[Exposed]:
 
 async def _serve(path: Path, exposed: Sequence[Exposed], where: Address | None, token: str | None) -> int:
     from caxton.cli.consent import Consent
-    from caxton.host.runtime import Host
+    from caxton.cli.up import configured
 
     listener = None if where is None else listen(where)
     try:
-        async with Host.from_config(path) as host:
+        async with configured(path, "mcp") as host:
             consent = Consent(host.approvals)
             try:
                 if listener is None:

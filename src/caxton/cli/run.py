@@ -63,8 +63,11 @@ def _tools(job: Job) -> ToolSettings | None:
     if job.config is None:
         return None
     from caxton.config import load
+    from caxton.config.absent import check_secrets
 
-    return load(job.config).tools
+    configuration = load(job.config)
+    check_secrets(configuration)
+    return configuration.tools
 
 
 async def _spawn(host: Host, job: Job, watch: Watch) -> AgentRef:

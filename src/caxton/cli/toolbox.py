@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from caxton.agents.arguments import tool_arguments
+from caxton.agents.grants import matches
 from caxton.cli import interrupts, output, person, tools, usage
 from caxton.cli.options import invalid
 from caxton.config import AgentSettings, Configuration, load
+from caxton.config.absent import check_secrets
+from caxton.config.settings import Warned
 from caxton.errors import CaxtonError, HostError, ToolError, exit_status
 from caxton.host.tooling import toolbox
 from caxton.messages import AgentName
@@ -21,7 +24,7 @@ from caxton.tools.mcp.servers import review
 from caxton.tools.policy.decision import Decision
 from caxton.tools.policy.explain import PASSED, REFUSED, TAKES, Explanation, Step, explain
 from caxton.tools.provider import Call
-from caxton.tools.settings import BUILT_IN, ToolSettings
+from caxton.tools.settings import BUILT_IN, BUILT_IN_TOOLS, ToolSettings
 
 
 def list_tools(path: Path, agent: str | None, *, json: bool) -> int:
@@ -32,6 +35,7 @@ def list_tools(path: Path, agent: str | None, *, json: bool) -> int:
     """
     configuration = load(path)
     grants = None if agent is None else _agent(configuration, agent).grants
+    check_secrets(configuration)
     found = interrupts.run(_list(configuration))
     shown = [tool for tool in found if grants is None or grants.may_call(tool["name"])]
     if json:
@@ -61,7 +65,13 @@ def explain_call(path: Path, agent: str, tool: str, arguments: str | None, *, js
     if values is not None and found.decision.allowed and tool.partition(".")[0] in BUILT_IN:
         call = Call(AgentName(agent), tool, values, "", settings.grants.rules_for(tool))
         found = _with_arguments(found, configuration.tools, call)
-    return tools.explanation(found, agent=agent, json=json)
+    return tools.explanation(found, _warnings(configuration, agent, tool), agent=agent, json=json)
+
+
+def _warnings(configuration: Configuration, agent: str, tool: str) -> list[Warned]:
+    """Those of an agent's grants and rules that are about a tool, or about none, so that they may be about any."""
+    found = [one for one in configuration.warnings if one.agent == agent and one.glob and one.comes != "agent"]
+    return [one for one in found if one.idle or matches((one.glob,), tool)]
 
 
 def _with_arguments(found: Explanation, settings: ToolSettings, call: Call) -> Explanation:
@@ -83,9 +93,7 @@ def _knows(settings: ToolSettings, name: str) -> bool:
     first, dot, _ = name.partition(".")
     if first not in BUILT_IN:
         return bool(dot) and any(first == server.name for server in settings.servers)
-    from caxton.tools.builtin.arguments import MODELS
-
-    return name in MODELS and (first != "llm" or settings.llm is not None)
+    return name in BUILT_IN_TOOLS and (first != "llm" or settings.llm is not None)
 
 
 def accept(path: Path, what: str, *, yes: bool, json: bool) -> int:
@@ -95,6 +103,7 @@ def accept(path: Path, what: str, *, yes: bool, json: bool) -> int:
         CaxtonError: ``config.invalid``, ``tool.unknown``, ``tool.failed``, ``storage.failed``.
     """
     configuration = load(path)
+    check_secrets(configuration)
     return interrupts.run(_accept(configuration, what, yes=yes, json=json))
 
 

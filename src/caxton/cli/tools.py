@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,8 @@ from rich.text import Text
 
 from caxton.agents.units import seconds
 from caxton.cli import options, output
+from caxton.cli.config import warn
+from caxton.config.problems import Problem
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
 from caxton.tools.audit import BEGUN, OK, UNKNOWN, Entry
@@ -85,16 +87,19 @@ def row_limit(text: str) -> int:
     return found
 
 
-def explanation(found: Explanation, *, agent: str, json: bool) -> int:
-    """Prints why a call is allowed or denied; answers the exit status: 0, or 6 where it is denied."""
+def explanation(found: Explanation, warnings: Sequence[Problem] = (), *, agent: str, json: bool) -> int:
+    """Prints why a call is allowed or denied, and what the file says in vain of it; answers the exit status: 0, or 6
+    where it is denied."""
     decision = found.decision
     if json:
         error: Mapping[str, Any] | None = None
         if decision.code is not None:
             error = {"code": decision.code, "message": decision.reason, "frames": []}
-        output.put_json({"ok": decision.allowed, "agent": agent, **found.as_json(), "error": error})
+        warned = [one.as_json() for one in warnings]
+        output.put_json({"ok": decision.allowed, "agent": agent, **found.as_json(), "warnings": warned, "error": error})
     else:
         output.put_table(_explanation_page(found, agent))
+        warn(warnings, "tools")
     return 0 if decision.allowed else 6
 
 

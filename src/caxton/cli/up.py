@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from caxton.cli import interrupts, output
+from caxton.cli.config import warn
 from caxton.cli.consent import Consent
 from caxton.cli.conversation import ask
+from caxton.config import load
+from caxton.config.absent import absent_directories
 from caxton.errors import exit_status
 from caxton.host.runtime import Host
 
@@ -68,10 +71,23 @@ async def _up(path: Path) -> int:
     return 0
 
 
+def configured(path: Path, verb: str) -> Host:
+    """The host of a configuration file; what that says in vain is said now.
+
+    Raises:
+        HostError: ``config.invalid``.
+    """
+    configuration = load(path)
+    host = Host.from_config(path)
+    logging.getLogger("caxton.config").setLevel(logging.ERROR)  # what the host would say of it, and more of it
+    warn((*configuration.warnings, *absent_directories(configuration)), verb)
+    return host
+
+
 @contextlib.asynccontextmanager
 async def _with_consent(path: Path) -> AsyncIterator[Host]:
     """The host of a configuration file, running; calls that need consent are asked for, also while agents start."""
-    host = Host.from_config(path)
+    host = configured(path, "up")
     consent = Consent(host.approvals)
     async with host:
         with contextlib.closing(consent):

@@ -71,12 +71,21 @@ _config: Final = _group(
 )
 
 
-@_config.command(cls=Verb, short_help="Tell every mistake.", epilog=example("caxton config check"))
-def check(file: _File = CONFIG, json: json_option = False) -> Work:
-    """Tell every mistake of a configuration file: line, key, and what was probably meant."""
+@_config.command(
+    cls=Verb, short_help="Tell every mistake.", epilog=example("caxton config check", "caxton config check --strict")
+)
+def check(
+    file: _File = CONFIG,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are mistakes, too.")] = False,
+    json: json_option = False,
+) -> Work:
+    """Tell every mistake of a configuration file: line, key, and what was probably meant.
+
+    What the file says in vain, and what this machine does not have (modules, programs, secrets), are warnings.
+    """
     from caxton.cli.config import check as work
 
-    return functools.partial(work, _path(file, "FILE"), json=json)
+    return functools.partial(work, _path(file, "FILE"), strict=strict, json=json)
 
 
 @_config.command(cls=Verb, short_help="Print the JSON Schema.", epilog=example("caxton config schema > schema.json"))

@@ -6,6 +6,7 @@
     table, kinds, shapes  the one table of settings, and what each takes (schemas: JSON Schemas)
     walk, environment     values against the table
     build, load           settings, or every mistake
+    names, doubts         what is said in vain; absent: what is not there; places: where it is named
     schema, pages         the same table for editors and readers
 """
 

@@ -11,12 +11,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from caxton.config.problems import Problems, nearest
+from caxton.config.problems import ENVIRONMENT, Problems, nearest
 from caxton.config.table import VARIABLES, Setting
 from caxton.tools.secrets import PREFIX as PREFIX_OF_SECRETS
 
 PREFIX: Final = "CAXTON_"
-PLACE: Final = "environment"
 
 
 def overlay(values: dict[str, Any], environment: Mapping[str, str], problems: Problems) -> None:
@@ -26,7 +25,7 @@ def overlay(values: dict[str, Any], environment: Mapping[str, str], problems: Pr
             continue
         setting = VARIABLES.get(name)
         if setting is None:
-            problems.add(None, name, "unknown variable", _meant(name), file=PLACE)
+            problems.add(None, name, "unknown variable", _meant(name), file=ENVIRONMENT)
         else:
             _put(values, setting, name, environment[name], problems)
 
@@ -41,7 +40,7 @@ def _put(values: dict[str, Any], setting: Setting, name: str, text: str, problem
     mistakes = len(problems.found)
 
     def say(message: str, hint: str = "", *at: str | int) -> None:
-        problems.add(None, name, message, hint, file=PLACE)
+        problems.add(None, name, message, hint, file=ENVIRONMENT)
 
     try:
         text.encode()

@@ -64,10 +64,10 @@ class Kind:
             mistakes += 1
             say(message, hint, *at)
 
-        for text, at in texts_in(value):
+        for text, at, is_key in texts_in(value):
             if SECRET not in text:
                 continue
-            if not self.secrets:
+            if is_key or not self.secrets:
                 count(NO_SECRET, "", *at)
                 continue
             try:
@@ -77,19 +77,19 @@ class Kind:
         return None if mistakes else self.check(value, count)
 
 
-def texts_in(value: Any) -> Iterator[tuple[str, tuple[str | int, ...]]]:
-    """Every text in a value, keys included, with its place."""
+def texts_in(value: Any) -> Iterator[tuple[str, tuple[str | int, ...], bool]]:
+    """Every text in a value with its place, and whether it is a key."""
     if isinstance(value, str):
-        yield value, ()
+        yield value, (), False
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield key, (key,)
-            for text, at in texts_in(item):
-                yield text, (key, *at)
+            yield key, (key,), True
+            for text, at, is_key in texts_in(item):
+                yield text, (key, *at), is_key
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            for text, at in texts_in(item):
-                yield text, (number, *at)
+            for text, at, is_key in texts_in(item):
+                yield text, (number, *at), is_key
 
 
 def without_secrets(text: str) -> str:
@@ -214,7 +214,7 @@ def text(most: int, *, empty: bool = False, pattern: str | None = None, a: str =
     wanted = None if pattern is None else re.compile(pattern, re.ASCII)
 
     def convert(value: Any) -> str:
-        if not isinstance(value, str) or not (0 if empty else 1) <= len(value) <= most or "\0" in value:
+        if not isinstance(value, str) or not (0 if empty else 1) <= len(value) <= most:
             raise ValueError
         if wanted is not None and not wanted.fullmatch(value):
             raise ValueError
@@ -226,7 +226,15 @@ def text(most: int, *, empty: bool = False, pattern: str | None = None, a: str =
     if pattern is not None:
         schema["pattern"] = f"^(?:{pattern})$"
     words = a or f"a text of {'at most' if empty else '1 to'} {most:_} characters"
-    return _kind(more.pop("word", "text"), words, convert, schema, from_text=str, **more)
+    found = _kind(more.pop("word", "text"), words, convert, schema, from_text=str, **more)
+
+    def check(value: Any, say: Say) -> Any:
+        if isinstance(value, str) and "\0" in value:
+            say("has a NUL, which no text may have here")
+            return None
+        return found.check(value, say)
+
+    return replace(found, check=check)
 
 
 PATH: Final = text(4096, a="a path", word="path", path=True)

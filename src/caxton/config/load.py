@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from caxton.config import doubts, names
 from caxton.config.build import build
-from caxton.config.environment import PLACE, overlay
-from caxton.config.problems import ConfigProblems, Enough, Problem, Problems
+from caxton.config.environment import overlay
+from caxton.config.kinds import texts_in
+from caxton.config.places import Places
+from caxton.config.problems import ENVIRONMENT, ConfigProblems, Enough, Problem, Problems, Where, by_line
 from caxton.config.settings import Configuration
 from caxton.config.source import Document, read
-from caxton.config.walk import Checked
+from caxton.config.table import VARIABLES
+from caxton.config.walk import TREE, Checked, Node
 from caxton.errors import HostError
 from caxton.text import safe_name
-from caxton.tools.secrets import read_file
+from caxton.tools.secrets import read_file, references
 
 NAME = "caxton.toml"
 """The file's usual name."""
@@ -56,8 +61,7 @@ def examine(
         configuration = _checked(Path(os.path.abspath(path)), document, variables, problems)
     except Enough:
         pass
-    # By line; what is about the whole file comes first, the environment last.
-    found = sorted(problems.found, key=lambda one: (one.file == PLACE, one.line or 0))
+    found = by_line(problems.found)
     return (None, found) if found else (configuration, [])
 
 
@@ -74,7 +78,27 @@ def _checked(
         problems.add(None, "", safe_name(error.message))
         return None
     _look_at_secrets(found.tools.secrets, variables, checked, problems)
-    return found
+    for one in names.mistakes(found):
+        checked.wrong(one.message, one.hint, *one.where)
+    if problems.found:
+        return None
+    given: dict[Where, str] = {setting.keys: name for name, setting in VARIABLES.items() if name in variables}
+    places = Places(problems.file, document.lines, given)
+    found = replace(found, places=places, secrets=tuple(_secrets(TREE, checked.values, ())))
+    return replace(found, warnings=doubts.warnings(found))
+
+
+def _secrets(node: Node, value: Any, where: Where) -> Iterator[tuple[str, Where]]:
+    """The secrets that settings name, with their places."""
+    if node.setting is not None:
+        for text, at, _ in texts_in(value) if node.setting.kind.secrets else ():
+            for name in references(text):
+                yield name, (*where, *at)
+        return
+    for key, one in value.items():
+        child = node.keys.get(key) or node.any
+        if child is not None:
+            yield from _secrets(child, one, (*where, key))
 
 
 def _look_at_secrets(file: Path | None, variables: Mapping[str, str], checked: Checked, problems: Problems) -> None:
@@ -84,6 +108,6 @@ def _look_at_secrets(file: Path | None, variables: Mapping[str, str], checked: C
             read_file(file)
     except HostError as error:
         if _SECRETS_FILE in variables:
-            problems.add(None, _SECRETS_FILE, error.message, file=PLACE)
+            problems.add(None, _SECRETS_FILE, error.message, file=ENVIRONMENT)
         else:
             checked.wrong(error.message, "", "secrets", "file")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from caxton.errors import HostError
 from caxton.text import safe, safe_name
@@ -17,6 +17,9 @@ MOST: Final = 1_000
 _LONGEST: Final = 64
 _NEAR: Final = 0.7  # memroy is memory, cmd is not cwd
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+ENVIRONMENT: Final = "environment"
+"""What stands in the place of a file for what a variable says."""
 
 Where = tuple[str | int, ...]
 """A place in the file: keys, and positions in arrays."""
@@ -46,8 +49,8 @@ class Problem:
         return f"{text}; {self.hint}" if self.hint else text
 
     def as_json(self) -> dict[str, Any]:
-        """The fields: JSON-ready."""
-        return asdict(self)
+        """What it says and where: JSON-ready."""
+        return {name: getattr(self, name) for name in ("file", "line", "key", "message", "hint")}
 
 
 class ConfigProblems(HostError):
@@ -80,6 +83,14 @@ class Problems:
         self.found.append(Problem(place, line, safe(key, 1000), safe(message, 1000), safe(hint, 1000)))
         if len(self.found) >= MOST:
             raise Enough
+
+
+P = TypeVar("P", bound=Problem)
+
+
+def by_line(problems: Iterable[P]) -> list[P]:
+    """In the order of the file: what is about all of it comes first, the environment last."""
+    return sorted(problems, key=lambda one: (one.file == ENVIRONMENT, one.line or 0))
 
 
 def key_text(where: Iterable[str | int]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from caxton.config.shapes import TOOL_NAME
 from caxton.config.table import HTTP_KEYS, STDIO_KEYS, Setting
 from caxton.config.walk import SERVER_NAME, TREE, Node
 from caxton.tools.settings import BUILT_IN
@@ -18,7 +19,6 @@ _NAMES: Final[dict[tuple[str, ...], str]] = {
     ("agents",): f"^{AGENT_NAME}$",
     ("tools",): f"^(?!(?:{'|'.join(BUILT_IN)})$){SERVER_NAME}$",
 }
-_ANY_NAME: Final = "^[^\\u0000]{1,256}$"
 
 
 def schema() -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _node(node: Node, where: tuple[str, ...]) -> dict[str, Any]:
     if node.keys:
         found["properties"] = {key: _node(child, (*where, key)) for key, child in node.keys.items()}
     if node.any is not None:
-        found["patternProperties"] = {_NAMES.get(where, _ANY_NAME): _node(node.any, (*where, "*"))}
+        found["patternProperties"] = {_NAMES.get(where, TOOL_NAME): _node(node.any, (*where, "*"))}
     return found | _together(where)
 
 

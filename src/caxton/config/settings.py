@@ -9,6 +9,8 @@ from typing import Any
 
 from caxton.agents.grants import Grants
 from caxton.agents.spec import COMPACT_AFTER, Limits, Restart
+from caxton.config.places import Places
+from caxton.config.problems import Problem, Where
 from caxton.messages import AgentName
 from caxton.tools.settings import ToolSettings
 
@@ -64,13 +66,39 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Problem):
+    """Something that a file says in vain.
+
+    Attributes:
+        agent: of whom it says so.
+        glob: of the tools or the agents that it is about; "" where it is about none.
+        idle: the glob matches nothing, so that it may have been meant for anything.
+        comes: who may have a name that the file does not know and a Python program may add: ``tool``, ``agent`` or "".
+    """
+
+    agent: str = ""
+    glob: str = ""
+    idle: bool = False
+    comes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
-    """A whole configuration. ``path`` is the file's; all paths are absolute."""
+    """A whole configuration. ``path`` is the file's; all paths are absolute.
+
+    Attributes:
+        warnings: what it says in vain, in the order of the file; of very much the first thousand.
+        secrets: the secrets that it names, each with the place.
+        places: where its settings stand.
+    """
 
     path: Path
     host: HostSettings
     tools: ToolSettings
     agents: tuple[AgentSettings, ...] = ()
+    warnings: tuple[Warned, ...] = field(default=(), compare=False, repr=False)
+    secrets: tuple[tuple[str, Where], ...] = field(default=(), compare=False, repr=False)
+    places: Places = field(default_factory=Places, compare=False, repr=False)
 
     def module_of(self, agent: AgentSettings) -> Path:
         """The file of an agent's module. Of a stored one the hash is still to be checked."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from ipaddress import IPv6Address
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from caxton.agents import globs
 from caxton.agents.rules import Rule
 from caxton.config.kinds import Kind, Say, named, shown, text, without_secrets
-from caxton.config.problems import nearest
+from caxton.config.problems import nearest, quoted
 from caxton.errors import CaxtonError
 from caxton.jsontext import MAX_DEPTH
+from caxton.tools.settings import BUILT_IN, BUILT_IN_TOOLS
 
 _BIG: Final = 1 << 63
 
@@ -64,17 +67,55 @@ def words(known: tuple[str, ...]) -> Kind:
     return Kind(f"list of {', '.join(known)}", check, {"type": "array", "items": {"enum": list(known)}})
 
 
-GLOBS: Final = texts(text(256, a="a glob of 1 to 256 characters"), what="globs", word="list of globs")
-HOSTS: Final = texts(
-    text(
-        300,
-        pattern=r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[^\s/:@\[\]]{1,253})(?::(?:[0-9]{1,5}|\*))?",
-        a='the name of a host, such as "example.org", "*.example.org:8443" or "[::1]:*"',
-    ),
-    what="hosts' names",
-    word="list of hosts",
+_GLOB: Final = text(256, a="a glob of 1 to 256 characters")
+
+
+def _glob(value: Any, say: Say) -> Any:
+    found = _GLOB.check(value, say)
+    wrong = "" if found is None else globs.fault(found)
+    if wrong:
+        say(f"{quoted(found)} is no glob: it {wrong}")
+    return found
+
+
+_FAMILIES: Final = rf"(?:{'|'.join(BUILT_IN)})(?:\.[^*?\[]*)?"
+_TOOLS: Final = "|".join(re.escape(name) for name in BUILT_IN_TOOLS)
+TOOL_NAME: Final = rf"^(?=[^\u0000]{{1,256}}$)(?:(?:{_TOOLS})$|(?!{_FAMILIES}$){globs.PATTERN}$)"
+"""A glob of names of tools, for JSON Schemas: what begins like a built-in tool's is one, or has wild cards."""
+
+GLOBS: Final = texts(
+    replace(_GLOB, check=_glob, schema={**_GLOB.schema, "pattern": f"^{globs.PATTERN}$"}),
+    what="globs",
+    word="list of globs",
 )
-_PROGRAM: Final = texts(text(32_768, empty=True, a="a text"), least=1, what="the program and its arguments")
+TOOLS: Final = replace(GLOBS, schema={"type": "array", "items": {"type": "string", "pattern": TOOL_NAME}})
+"""Globs of names of tools. Whether they can mean one is for all of the file to say (names.py)."""
+
+_HOST: Final = text(
+    300,
+    pattern=r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[^\s/:@\[\]]{1,253})(?::(?:[0-9]{1,5}|\*))?",
+    a='the name of a host, such as "example.org", "*.example.org:8443" or "[::1]:*"',
+)
+_PORT: Final = re.compile(r"[^:]:([0-9]+)\Z")
+
+
+def _host(value: Any, say: Say) -> Any:
+    found = _HOST.check(value, say)
+    if found is not None:
+        port = _PORT.search(found)
+        if port is not None and not 0 < int(port[1]) < 65_536:
+            say(f"{quoted(found)} has no port from 1 to 65535")
+        if found.startswith("["):
+            try:
+                IPv6Address(found[1 : found.index("]")])
+            except ValueError:
+                say(f"{quoted(found)} is no IPv6 address")
+    return found
+
+
+_HOST_SCHEMA: Final = {**_HOST.schema, "not": {"pattern": ":(?:0+|[7-9][0-9]{4})$"}}
+HOSTS: Final = texts(replace(_HOST, check=_host, schema=_HOST_SCHEMA), what="hosts' names", word="list of hosts")
+_PROGRAM: Final = texts(text(32_768, empty=True), least=1, what="the program and its arguments")
 
 
 def _command(value: Any, say: Say) -> Any:
@@ -109,7 +150,7 @@ def named_texts(name: str, value: Kind, *, a: str) -> Kind:
 
 
 VARIABLES: Final = named_texts(
-    r"[^=\u0000]{1,1024}", text(131_072, empty=True, a="a text", secrets=True), a="the name of a variable"
+    r"[^=\u0000]{1,1024}", text(131_072, empty=True, secrets=True), a="the name of a variable"
 )
 HEADERS: Final = named_texts(
     r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import stat
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from caxton.config.locate import Lines, Refused, locate
-from caxton.config.problems import Problems
+from caxton.config.problems import Problems, key_text
 
 SIZE_LIMIT: Final = 1 << 20
 """Bytes that a configuration file may have."""
 
 _CHUNK: Final = 1 << 16
+_KEY: Final = re.compile(r"\((?=['\"]).*\)", re.DOTALL)
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -90,5 +92,13 @@ def _mistake(message: str, text: str) -> tuple[int | None, str, str]:
     if place is None:
         return None, "", f"not TOML: {message}"
     line = int(place[1]) if place[1] else text.count("\n") + (not text.endswith("\n"))
-    words = message[: place.start()]
+    words = _KEY.sub(lambda match: _named(match[0]), message[: place.start()])
     return max(line, 1), "", f"not TOML: {words[:1].lower()}{words[1:]}"
+
+
+def _named(key: str) -> str:
+    """A key that the reader has shown as Python would."""
+    try:
+        return key_text(ast.literal_eval(key))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return "a key"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from caxton.agents import globs
 from caxton.config.kinds import NO_SECRET, SECRET, shown
 from caxton.config.problems import Problems, Where, key_text, meant
 from caxton.config.source import Document
@@ -95,9 +96,12 @@ class Checked:
         if SECRET in name:
             self.wrong(NO_SECRET, "", *where)
         elif len(where) > 2:
-            if 0 < len(name) <= _GLOB_LIMIT:
+            if not 0 < len(name) <= _GLOB_LIMIT:
+                self.wrong(f"wants a glob of 1 to {_GLOB_LIMIT} characters", "", *where)
+            elif wrong := globs.fault(name):
+                self.wrong(f"is no glob: it {wrong}", "", *where)
+            else:
                 return True
-            self.wrong(f"wants a glob of 1 to {_GLOB_LIMIT} characters", "", *where)
         elif where[0] == "tools":
             if _SERVER.fullmatch(name):
                 return True
@@ -127,7 +131,20 @@ def _hint(node: Node, key: str, value: Any, where: Where) -> str:
         agent = TREE.keys["agents"].any
         if agent is not None and value.keys() & agent.keys.keys():
             return f"a name with a dot stands in quotes: {key_text((where[0], f'{where[1]}.{key}'))}"
+    if len(where) == 5 and "." not in str(where[3]) and isinstance(value, dict) and not meant(key, node.keys):
+        whole = key_text((*where[:3], _without_quotes(value, f"{where[3]}.{key}", node)))
+        return f"a name with a dot stands in quotes: {whole}"
     return meant(key, node.keys)
+
+
+def _without_quotes(value: Any, name: str, rule: Node) -> str:
+    """A name with dots that TOML has taken for tables in tables."""
+    while isinstance(value, dict) and len(value) == 1 and not value.keys() & rule.keys.keys():
+        ((key, value),) = value.items()
+        if not isinstance(value, dict):
+            break
+        name = f"{name}.{key}"
+    return name
 
 
 def _at(values: Any, where: tuple[str, ...]) -> Any:

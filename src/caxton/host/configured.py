@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from caxton.errors import CaxtonError, ModuleError
 from caxton.sandbox.files import read_module
@@ -14,6 +15,30 @@ from caxton.text import safe_name
 if TYPE_CHECKING:
     from caxton.config import AgentSettings, Configuration
     from caxton.host.runtime import Host
+    from caxton.host.tooling import Tooling
+
+
+_log: Final = logging.getLogger("caxton.config")
+
+
+def look_around(configuration: Configuration, added: Tooling) -> None:
+    """Logs what a configuration says in vain, now that the host begins.
+
+    What a program has added by now is known, its agents excepted: those come later, so that a name which no agent of
+    the file has is worth a word and no warning.
+
+    Raises:
+        HostError: ``config.invalid``: a secret is not there.
+    """
+    from caxton.config.absent import absent_directories, check_secrets
+
+    check_secrets(configuration)
+    for one in configuration.warnings:
+        if one.comes == "tool" and added.may_have(one.glob):
+            continue
+        _log.log(logging.INFO if one.comes == "agent" else logging.WARNING, "%s", one)
+    for other in absent_directories(configuration):
+        _log.warning("%s", other)
 
 
 async def start_agents(host: Host, configuration: Configuration) -> None:

@@ -97,7 +97,8 @@ class Host(Toolbelt):
 
     @classmethod
     def from_config(cls, path: str | Path) -> Host:
-        """A host as ``caxton.toml`` describes it; its agents start when it is entered.
+        """A host as ``caxton.toml`` describes it; its agents start when it is entered. What the file says in vain is
+        logged then (``caxton.config``).
 
         Raises:
             HostError: ``config.invalid``: where the first mistake is, and how many there are.
@@ -123,6 +124,8 @@ class Host(Toolbelt):
         if self._entered:
             raise HostError("config.invalid", "a host is entered once")
         self._entered = True
+        if self._configured is not None:
+            self._look_around(self._configured)
         self.loop = asyncio.get_running_loop()
         self.clock: Clock = self._given_clock or LoopClock(self.loop)
         self.router = Router(self.clock)
@@ -148,6 +151,15 @@ class Host(Toolbelt):
         if self._configured is not None:
             await self._start_configured(self._configured)
         return self
+
+    def _look_around(self, configuration: Configuration) -> None:
+        from caxton.host.configured import look_around
+
+        try:
+            look_around(configuration, self._tooling)
+        except BaseException:
+            self._closed = True
+            raise
 
     async def _start_configured(self, configuration: Configuration) -> None:
         """Starts the agents of a configuration, all or none."""

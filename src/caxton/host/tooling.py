@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from caxton.agents import globs
+from caxton.agents.grants import matches
 from caxton.agents.ports import Clock
 from caxton.agents.spec import Spec
 from caxton.agents.units import seconds
@@ -63,6 +65,13 @@ class Tooling:
             raise HostError("config.invalid", f"there is a server {safe_name(server.name)} already")
         self.registry.reserve(server.name)
         self._settings = replace(self._settings, servers=(*self._settings.servers, server))
+
+    def may_have(self, glob: str) -> bool:
+        """Whether a glob matches a function or a stub, or may match a tool of a server."""
+        servers = (server.name for server in self._settings.servers)
+        return any(matches((glob,), name) for name in self.registry.added()) or any(
+            globs.may_begin(glob, f"{name}.") for name in servers
+        )
 
     async def open(self, clock: Clock, router: Router) -> ToolCalls:
         """Puts everything together, on the event loop; starts the servers that start with the host. Answers what agents

@@ -75,6 +75,10 @@ class Registry:
         self._stubs.add(name, answer)
         self._owners.clear()
 
+    def added(self) -> tuple[str, ...]:
+        """The names of functions and stubs."""
+        return (*self._stubs.names(), *self._functions.names())
+
     def _check_new(self, name: str) -> None:
         if self._stubs.owns(name) or self._functions.owns(name):
             raise HostError("config.invalid", f"there is a tool {name} already")

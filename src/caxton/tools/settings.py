@@ -15,6 +15,18 @@ Start = Literal["lazy", "eager"]
 BUILT_IN: Final = ("http", "fs", "llm", "memory")
 """First parts of names that are the built-in tools'."""
 
+BUILT_IN_TOOLS: Final = (
+    "http.fetch",
+    "fs.read",
+    "fs.write",
+    "fs.list",
+    "llm.complete",
+    "memory.put",
+    "memory.search",
+    "memory.delete",
+)
+"""All of them, as in builtin/arguments.py, which would bring pydantic along."""
+
 
 @dataclass(frozen=True, slots=True)
 class StdioServer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from caxton import jsontext
 from caxton.errors import HostError
@@ -32,6 +32,10 @@ class Stubs:
     def owns(self, name: str) -> bool:
         """Whether there is such a stub."""
         return name in self._answers
+
+    def names(self) -> Iterable[str]:
+        """All of them."""
+        return self._answers
 
     async def tools(self) -> Sequence[ToolInfo]:
         """All of them."""
