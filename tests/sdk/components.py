@@ -56,6 +56,7 @@ def _key(name: str, files: Mapping[str, str], template: str) -> str:
     """Names what a component is made of."""
     languages = Path(caxton.toolchain.__file__).parent / "languages"
     sources = [wit_file(), *(languages / f"{part}.py" for part in _MADE_OF[name])]
+    sources += sorted((languages.parent / "merging").glob("*.py"))
     for part in _MADE_OF[name]:
         sources += sorted(path for path in (sdk_folder() / part).rglob("*") if path.is_file())
     made = hashlib.sha256(repr((name, template, sorted(files.items()))).encode())

@@ -16,7 +16,12 @@ NOTHING: Final[Mapping[str, str]] = {}
 
 
 def built(
-    name: str, files: Mapping[str, str] = NOTHING, *, template: str = "template", debug: bool = False
+    name: str,
+    files: Mapping[str, str] = NOTHING,
+    *,
+    template: str = "template",
+    debug: bool = False,
+    optimize: str | None = None,
 ) -> tuple[bytes, bytes]:
     """A module of a new project in a language, with some files replaced, and its source map (empty if it has none)."""
     with TemporaryDirectory() as place:
@@ -25,5 +30,5 @@ def built(
         for path, text in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text, encoding="utf-8")
-        done = build(folder, debug=debug, machine=MACHINE)
+        done = build(folder, debug=debug, optimize=optimize, machine=MACHINE)
         return done.module.read_bytes(), done.source_map.read_bytes() if done.source_map else b""

@@ -163,7 +163,7 @@ def test_the_console_is_the_log(box: Box, module: bytes) -> None:
         ),
         ("string", "uncaught: a string", []),
         ("cause", "Error: outer", ["caused by:", "RangeError: the cause"]),
-        ("host", "HostError: nobody is not among", []),
+        ("host", "HostError: grant.denied: nobody is not among", []),
         ("promise", "TypeError: handle answers a promise", []),
     ],
 )

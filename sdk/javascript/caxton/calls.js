@@ -181,17 +181,18 @@ function toolHandle(name, given, timeout) {
 }
 
 export function wait(pending, timeout) {
-  const handles = Uint32Array.from(pending, (one) => whole(one.handle, "a handle"));
-  const found = call(host.wait, Array.from(handles), time(timeout, "a timeout"));
-  pending[found.index].settle(found.outcome);
-  return found.index;
+  const open = pending.map((_, place) => place).filter((place) => !pending[place].done);
+  if (open.length === 0) throw new HostError("bad-argument", "there is nothing left to wait for");
+  const handles = open.map((place) => whole(pending[place].handle, "a handle"));
+  const found = call(host.wait, handles, time(timeout, "a timeout"));
+  const place = open[found.index];
+  pending[place].settle(found.outcome);
+  return place;
 }
 
 export function gather(pending, timeout) {
-  const open = pending.filter((one) => !one.done);
-  while (open.length > 0) {
-    const [done] = open.splice(wait(open, timeout), 1);
-    void done.result; // a failure ends it at once
+  while (pending.some((one) => !one.done)) {
+    void pending[wait(pending, timeout)].result; // a failure ends it at once
   }
   return pending.map((one) => one.result);
 }

@@ -30,7 +30,7 @@ export declare class Message {
   get text(): string;
   /** The payload as bytes. */
   get bytes(): Uint8Array;
-  /** The payload read as JSON. What is not JSON ends the turn with a failure that says so. */
+  /** The payload read as JSON. What is not JSON, or nested too deep, ends the turn with a failure that says so. */
   json(): any;
   readonly performative: Performative;
   /** An agent's name; or `@user`, `@host`, `@timer`, `@tool`. */
@@ -158,7 +158,10 @@ export declare function callToolJson(name: string, args: string): string;
 export declare function toolStart(name: string, args?: Record<string, unknown>, timeout?: number): Pending<any>;
 export declare function toolStartJson(name: string, args: string, timeout?: number): Pending<string>;
 
-/** Waits for the first of some; answers its place among them. `pending[place].result` is what it came to. */
+/**
+ * Waits for the first of some, those that have been waited for left out; answers its place among them all.
+ * `pending[place].result` is what it came to. Throws a HostError, `bad-argument`, where none is left.
+ */
 export declare function wait(pending: readonly Pending<any>[], timeout?: number): number;
 
 /** Waits for all; answers the results in their order. The first failure ends it. */

@@ -37,13 +37,13 @@ export class Message {
     return bytesOf(this.payload);
   }
 
-  /** The payload read as JSON. What is not JSON ends the turn with a failure that says so. */
+  /** The payload read as JSON. What is not JSON, or nested too deep, ends the turn with a failure that says so. */
   json() {
     const text = this.text;
     try {
       return JSON.parse(text);
-    } catch {
-      throw new Failure("this message is not JSON");
+    } catch (error) {
+      throw new Failure(error instanceof SyntaxError ? "this message is not JSON" : "this message is nested too deep");
     }
   }
 }

@@ -1,6 +1,8 @@
 // Where an exception comes from: QuickJS names places in the one file that the agent was bundled into, and `caxton build`
 // puts the source map (ECMA-426) before it, one text for each line, with where each begins. Only one line is then decoded.
 
+import { HostError } from "./errors.js";
+
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PLACE = /\(?\/?bundle\.js:(\d+):(\d+)\)?/;
 const FRAMES = 32;
@@ -8,7 +10,8 @@ const FRAMES = 32;
 /** What was thrown, as lines: the message, then where it comes from. */
 export function described(thrown) {
   if (!(thrown instanceof Error)) return [`uncaught: ${shortly(thrown)}`];
-  const lines = `${thrown.name}: ${thrown.message}`.split("\n");
+  const code = thrown instanceof HostError ? `${thrown.code ?? thrown.kind}: ` : "";
+  const lines = `${thrown.name}: ${code}${thrown.message}`.split("\n");
   const frames = String(thrown.stack ?? "").split("\n").filter((line) => line.trim() !== "");
   lines.push(...frames.slice(0, FRAMES).map((line) => `    ${mapped(line.trim())}`));
   if (thrown.cause !== undefined && lines.length < 4 * FRAMES) lines.push("caused by:", ...described(thrown.cause));

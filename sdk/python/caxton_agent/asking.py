@@ -10,6 +10,7 @@ from componentize_py_types import Err, Result
 from wit_world.imports import host
 
 from caxton_agent.crossing import PERFORMATIVES, call, clean, failed, milliseconds, to_wit
+from caxton_agent.errors import HostError
 from caxton_agent.messages import Payload, as_text
 
 T = TypeVar("T")
@@ -98,23 +99,26 @@ def ask_start(to: str, payload: Payload = "", timeout: float | None = None) -> P
 
 
 def wait(pending: Sequence[Pending[T]], timeout: float | None = None) -> Pending[T]:
-    """Waits for the first of some, and answers it.
+    """Waits for the first of some, and answers it; those that have been waited for (``done``) are left out.
 
     Raises:
-        HostError: ``timeout``, none has ended in time; ``cycle``, none could ever.
+        HostError: ``timeout``, none has ended in time; ``cycle``, none could ever; ``bad-argument``, none is left.
     """
-    found = call(host.wait, [one.handle for one in pending], milliseconds(timeout))
-    pending[found.index]._settle(found.outcome)
-    return pending[found.index]
+    left = [one for one in pending if not one.done]
+    if not left:
+        raise HostError("bad-argument", "there is nothing left to wait for")
+    found = call(host.wait, [one.handle for one in left], milliseconds(timeout))
+    left[found.index]._settle(found.outcome)
+    return left[found.index]
 
 
 def as_completed(pending: Sequence[Pending[T]], timeout: float | None = None) -> Iterator[Pending[T]]:
-    """Each of some, as it ends; ``timeout`` is for every wait by itself.
+    """Each of some, as it ends, but for those that have been waited for; ``timeout`` is for every wait by itself.
 
     Raises:
         HostError: as ``wait`` does.
     """
-    left = list(pending)
+    left = [one for one in pending if not one.done]
     while left:
         done = wait(left, timeout)
         left.remove(done)
@@ -127,6 +131,6 @@ def gather(pending: Sequence[Pending[T]], timeout: float | None = None) -> list[
     Raises:
         HostError: as ``wait`` does, or of the first that failed.
     """
-    for done in as_completed([one for one in pending if not one.done], timeout):
+    for done in as_completed(pending, timeout):
         done.result()
     return [one.result() for one in pending]

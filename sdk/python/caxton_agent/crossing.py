@@ -10,6 +10,7 @@ from componentize_py_types import Err
 from wit_world.imports import host, types
 
 from caxton_agent.errors import ErrorKind, HostError
+from caxton_agent.machine import need_host
 
 LONGEST: Final = 366 * 24 * 3600 * 1000
 """The longest time that the host takes, in milliseconds."""
@@ -39,6 +40,8 @@ def to_wit(payload: str | bytes | bytearray | memoryview | None) -> types.Payloa
             return types.Payload_Text(data.decode())
         except UnicodeDecodeError:
             return types.Payload_Bytes(data)
+    if hasattr(payload, "__await__"):
+        raise TypeError("a payload is str or bytes, not something to await: write it without async, host calls wait")
     raise TypeError(f"a payload is str or bytes, not {type(payload).__name__}: json.dumps makes a str of it")
 
 
@@ -84,7 +87,9 @@ def call(what: Callable[P, R], *values: P.args, **named: P.kwargs) -> R:
 
     Raises:
         HostError: it has refused, or what was asked for has failed.
+        RuntimeError: there is no host, for the agent is being built.
     """
+    need_host()
     try:
         return what(*values, **named)
     except Err as error:

@@ -42,6 +42,16 @@ class Machine:
     begun = False
 
 
+def need_host() -> None:
+    """Whatever calls the host comes by here.
+
+    Raises:
+        RuntimeError: there is none, for the agent is being built.
+    """
+    if not Machine.begun:
+        raise RuntimeError("there is no host while the agent is built: call it from handle, not at the top level")
+
+
 def begin() -> None:
     """Before an instance's first message."""
     Machine.begun = True

@@ -78,12 +78,14 @@ class Message:
         """The payload read as JSON.
 
         Raises:
-            Failure: it is not JSON; the reply says so, if nobody catches it.
+            Failure: it is not JSON, or nested too deep; the reply says so, if nobody catches it.
         """
         try:
             return json.loads(self.text)
         except ValueError:
             raise Failure("this message is not JSON") from None
+        except RecursionError:
+            raise Failure("this message is nested too deep") from None
 
 
 def as_text(payload: Payload) -> str:

@@ -9,6 +9,7 @@ import sys
 import traceback
 from typing import Final
 
+from caxton_agent.machine import Machine
 from caxton_agent.system import Level, log
 
 _LINE: Final = 65536
@@ -52,9 +53,11 @@ class Lines(io.TextIOBase):
 
 
 class Handler(logging.Handler):
-    """Writes records to the log."""
+    """Writes records to the log. While the agent is built there is none, and they are dropped."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not Machine.begun:
+            return
         level: Level = next((name for least, name in _LEVELS if record.levelno >= least), "trace")
         for line in self.format(record).split("\n"):
             log(level, line)

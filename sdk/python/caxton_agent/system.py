@@ -18,6 +18,7 @@ _LEVELS: Final = {name: host.Level[name.upper()] for name in get_args(Level)}
 
 def log(level: Level, message: str) -> None:
     """Writes a line to the agent's log. ``print`` and ``logging`` do too."""
+    machine.need_host()
     host.log(_LEVELS[level], clean(message))
 
 
@@ -53,16 +54,19 @@ def cancel_timer(timer: int) -> None:
 
 def now_ms() -> int:
     """Unix time in milliseconds, as ``time.time``. Clocks stand still while a turn computes."""
+    machine.need_host()
     return host.now_ms()
 
 
 def monotonic_ns() -> int:
     """Nanoseconds since the instance began, as ``time.monotonic_ns``."""
+    machine.need_host()
     return host.monotonic_ns()
 
 
 def random_bytes(count: int) -> bytes:
     """Random bytes from the host, as ``os.urandom``."""
+    machine.need_host()
     return machine.random_bytes(count)
 
 

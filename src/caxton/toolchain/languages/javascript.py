@@ -18,6 +18,7 @@ from caxton.toolchain.language import Language, Option, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.mappings import line_beginnings
 from caxton.toolchain.merging.inside import merged_inside
+from caxton.toolchain.merging.stacks import bound_stacks
 from caxton.toolchain.places import wit_file
 
 ESBUILD: Final = "0.28.2"
@@ -65,7 +66,7 @@ class JavaScript(Language):
         command = [*tools.command, "--wit", "caxton/agent.wit", "--world", "agent", "--sync", "--stub-wasi", *engine]
         command += ["--js", str(task.aside / _BUNDLE), "--module-root", str(task.aside), "--output", str(task.output)]
         task.run(command, "componentize-qjs")
-        task.output.write_bytes(merged_inside(read_output(task.output, "componentize-qjs")))
+        task.output.write_bytes(merged_inside(read_output(task.output, "componentize-qjs"), bound_stacks))
 
     def _bundle(self, task: Task, tools: Tools) -> None:
         """One file of all that the agent imports, with a map back to the sources in its first line."""

@@ -11,13 +11,15 @@ from typing import ClassVar, Final
 
 from caxton.errors import HostError
 from caxton.text import safe_name
-from caxton.toolchain.errors import Install, ToolchainError, failed, missing
+from caxton.toolchain.errors import Install, ToolchainError, missing
 from caxton.toolchain.files import find, read_output
 from caxton.toolchain.language import Language, Task, Tools
 from caxton.toolchain.machine import Machine
 from caxton.toolchain.merging.component import merged
 from caxton.toolchain.merging.immortal import with_immortals
 from caxton.toolchain.merging.lists import free_lists
+from caxton.toolchain.merging.stacks import bound_stacks
+from caxton.toolchain.merging.wiring import Wiring
 from caxton.toolchain.places import wit_file
 
 COMPONENTIZE: Final = "0.25.1"
@@ -28,6 +30,11 @@ SOURCE_SIZE: Final = 4 << 20
 _MORE: Final = re.compile(r"\n\s*\n(?:Caused by|Stack backtrace):")
 """What componentize-py says after the agent's traceback."""
 
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_RAISED: Final = re.compile(r"^\S.*", re.MULTILINE)
+"""What was raised: in a traceback the first line that is not set in."""
+
+_LINE: Final = 600
 _MODULE: Final = "agent"
 _SDK: Final = "caxton_agent"
 _MOUNTS: Final = {"/0/": "", "/1/": "src/", "/2/": "packages/"}
@@ -85,8 +92,13 @@ class Python(Language):
         except ToolchainError as error:
             raise _explained(error) from None
         made = with_immortals(read_output(task.output, "componentize-py"))
-        # For this version alone: one that frees them itself must not free them twice.
-        task.output.write_bytes(merged(made, free_lists if tools.more["version"] == COMPONENTIZE else None))
+        task.output.write_bytes(merged(made, _mend if tools.more["version"] == COMPONENTIZE else bound_stacks))
+
+
+def _mend(wiring: Wiring) -> None:
+    """What is mended in this version alone: one that frees lists itself must not free them twice."""
+    free_lists(wiring)
+    bound_stacks(wiring)
 
 
 def _explained(error: ToolchainError) -> ToolchainError:
@@ -96,7 +108,9 @@ def _explained(error: ToolchainError) -> ToolchainError:
         return error
     for mount, folder in _MOUNTS.items():
         text = text.replace(f'File "{mount}', f'File "{folder}')
-    return failed("the agent", f"cannot be imported: {text.splitlines()[-1]}", text)
+    raised = _RAISED.search(text.rpartition(_TRACEBACK)[2])
+    line = raised[0] if raised else text.splitlines()[-1]
+    return ToolchainError(error.code, f"the agent cannot be imported: {line[:_LINE]}", text)
 
 
 def _copy(package: Path, place: Path) -> None:

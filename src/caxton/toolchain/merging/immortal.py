@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from caxton.sandbox.binary_constant import skip_constant
 from caxton.sandbox.binary_reader import MalformedBinary, Reader
+from caxton.toolchain.merging.memories import HEAD, MODULE, Segment, memory_of, segments
 
 _MARK: Final = b"what is lasting\2"
 _IMMORTAL: Final = 5 << 28
@@ -22,26 +21,14 @@ _IMMORTAL: Final = 5 << 28
 _MOST_COUNTED: Final = 1 << 16
 """Above lie addresses: CPython has freed such an object, and keeps it in a list for the next of its kind."""
 
-_MODULE, _DATA, _I32_CONST = 1, 11, 0x41
-_HEAD: Final = 8
-_MOST_MEMORY: Final = 256 << 20
 _WORD: Final = struct.Struct("<I")
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Bytes of memory: their first address, where they lie in the component, how many."""
-
-    address: int
-    start: int
-    size: int
 
 
 def with_immortals(component: bytes) -> bytes:
     """The component with lasting objects immortal; as it is where there is no map."""
     try:
-        for segments in _memories(component):
-            found = _changed(component, segments)
+        for those in _memories(component):
+            found = _changed(component, those)
             if found is not None:
                 return found
     except MalformedBinary:
@@ -49,48 +36,18 @@ def with_immortals(component: bytes) -> bytes:
     return component
 
 
-def _memories(component: bytes) -> Iterator[list[_Segment]]:
+def _memories(component: bytes) -> Iterator[list[Segment]]:
     """Of each core module that has data at constant places, its segments."""
-    reader = Reader(component, _HEAD)
+    reader = Reader(component, HEAD)
     for number, stop in reader.sections():
-        if number == _MODULE:
-            module = Reader(component, reader.pos + _HEAD, stop)
-            for inner, _ in module.sections():
-                if inner == _DATA:
-                    yield list(_segments(module))
+        if number == MODULE:
+            yield segments(Reader(component, reader.pos + HEAD, stop))
 
 
-def _segments(reader: Reader) -> Iterator[_Segment]:
-    for _ in range(reader.count(reader.end, "segments")):
-        flags, address = reader.u32(), None
-        if flags == 0:
-            start = reader.pos
-            skip_constant(reader)
-            address = _constant(Reader(reader.data, start, reader.pos))
-        elif flags != 1:
-            return
-        size = reader.count(reader.end, "bytes")
-        if address is not None and address + size <= _MOST_MEMORY:
-            yield _Segment(address, reader.pos, size)
-        reader.pos += size
-
-
-def _constant(expression: Reader) -> int | None:
-    if expression.byte() != _I32_CONST:
-        return None
-    value = shift = 0
-    while (byte := expression.byte()) & 0x80:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-    value |= byte << shift
-    return value if expression.pos == expression.end - 1 and not byte & 0x40 else None
-
-
-def _changed(component: bytes, segments: list[_Segment]) -> bytes | None:
-    memory = bytearray(max((one.address + one.size for one in segments), default=0))
+def _changed(component: bytes, those: list[Segment]) -> bytes | None:
+    memory = memory_of(component, those)
     there = bytearray(len(memory) // 4 + 1)  # whether the word is in a segment as a whole
-    for one in segments:
-        memory[one.address : one.address + one.size] = component[one.start : one.start + one.size]
+    for one in those:
         first, last = -(-one.address // 4), (one.address + one.size) // 4
         there[first:last] = b"\1" * (last - first)
     charts = list(_charts(memory))
@@ -98,7 +55,7 @@ def _changed(component: bytes, segments: list[_Segment]) -> bytes | None:
         return None
     _make_immortal(memory, there, *charts[0])
     changed = bytearray(component)
-    for one in segments:
+    for one in those:
         changed[one.start : one.start + one.size] = memory[one.address : one.address + one.size]
     return bytes(changed)
 
