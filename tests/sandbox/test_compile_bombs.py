@@ -10,13 +10,16 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import caxton
 from caxton.host import loading
+from caxton.sandbox import compilation as compilation_module
 from caxton.sandbox.cache import ModuleCache
 from caxton.sandbox.compilation import Compilation
 from caxton.sandbox.engine import Settings, default_settings
@@ -69,6 +72,49 @@ def test_a_bomb_is_too_complex_in_time() -> None:
         Compilation(BOMB, default_settings(), seconds=0.3).run()
     assert caught.value.code == "module.too-complex"
     assert "0.3 s" in caught.value.message
+
+
+MOST_SECTIONS = 10_000
+
+
+@pytest.mark.parametrize("count", [MOST_SECTIONS - 1, MOST_SECTIONS, MOST_SECTIONS + 1, 99_995, 99_996, 200_000])
+@pytest.mark.parametrize("options", [{}, {"dumpable": True}, {"features": frozenset({"exceptions"})}])
+def test_very_many_sections(count: int, options: dict[str, Any]) -> None:
+    """So many as there may be, and more: it is compiled, or invalid. No limit of time or memory is blamed."""
+    data = module(b"") + b"\0\1\0" * count
+    settings = replace(default_settings(), **options)
+    compilation = Compilation(data, settings, allowance=Allowance(10**6, 1.0))
+    if count <= MOST_SECTIONS:
+        compilation.run()
+        return
+    with pytest.raises(caxton.ModuleError, match=r"more than \d+ (custom )?sections") as caught:
+        compilation.run()
+    assert caught.value.code == "module.invalid"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "says"),
+    [
+        ("RuntimeError('secret')", "module.invalid", "it could not be read (RuntimeError)"),
+        ("RecursionError()", "module.invalid", "it could not be read (RecursionError)"),
+        ("MalformedBinary(16, 'odd')", "module.invalid", "not valid WebAssembly: at byte 0x10: odd"),
+        ("MemoryError()", "module.too-complex", "reading or compiling it took more than 120 s or 4096 MiB"),
+        ("SystemExit()", "module.too-complex", "reading or compiling it took more than 120 s or 4096 MiB"),
+    ],
+)
+def test_a_mistake_in_the_child(raised: str, code: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told as what it is, and the child ends in order."""
+    broken = f"import caxton.sandbox.compiler as c\ndef broken(*_): raise c.{raised}\nc._TASKS['compile'] = broken\n"
+    plain = "import builtins\nfor name in ('RuntimeError', 'RecursionError', 'MemoryError', 'SystemExit'):\n"
+    plain += "    setattr(c, name, getattr(builtins, name))\n"
+    boot = compilation_module._BOOT.replace("main()\n", f"{broken}{plain}main()\n")
+    monkeypatch.setattr(compilation_module, "_BOOT", boot)
+    compilation = Compilation(agent().encode(), default_settings())
+    with pytest.raises(caxton.ModuleError) as caught:
+        compilation.run()
+    assert (code, says) == (caught.value.code, caught.value.message)
+    assert compilation._process is not None
+    assert compilation._process.returncode in (0, 1, -signal.SIGKILL)
 
 
 DEEP_TEXT = "(module (func " + "(block " * 100_000 + ")" * 100_000 + "))"

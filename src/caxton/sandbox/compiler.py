@@ -88,7 +88,7 @@ def read_facts(data: bytes) -> Facts:
     except MalformedBinary as error:
         raise ModuleError("module.invalid", f"not valid WebAssembly: {error}") from None
     if info.kind is Kind.COMPONENT:
-        raise ModuleError("module.invalid", "this is a component; only core modules can be agents yet")
+        raise ModuleError("module.invalid", "this is a component, where a core module is wanted")
     memory = next((export.what for export in info.exports if export.name == "memory"), None)
     return Facts(
         sha256=info.sha256,
@@ -132,8 +132,9 @@ def compile_here(data: bytes, settings: engine.Settings, allowance: Allowance | 
     why = engine.accepts(data, settings.features)
     if why is not None:
         raise invalid(data, why, settings.features)
+    facts = read_facts(data)
     lines = pack_lines(data)
-    facts = replace(read_facts(data), lines=lines, has_lines=Lines(lines).has_places)
+    facts = replace(facts, lines=lines, has_lines=Lines(lines).has_places)
     if allowance is not None:
         facts, data = warmed(data, facts, settings.features, allowance)
     elif settings.dumpable:
@@ -260,7 +261,16 @@ _TASKS: Final = {"compile": _compile, "describe": _describe, "lines": _read_line
 
 
 def main() -> None:
-    """The child: one request on standard input, one answer on standard output."""
+    """The child: one request on standard input, one answer on standard output. It ends the process."""
+    # In whatever way it ends: an orderly exit would wait for the thread that watches standard input.
+    try:
+        _answer()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _answer() -> None:
     global _in_child
     _in_child = True
     stream = sys.stdin.buffer
@@ -277,8 +287,17 @@ def main() -> None:
         header = {"facts": len(facts), "code": len(code)}
         parts = [json.dumps(header).encode() + b"\n", facts, code]
     except CaxtonError as error:
-        parts = [json.dumps({"error": error.code, "message": error.message}).encode() + b"\n"]
+        parts = [_refusal(error)]
+    except (MemoryError, OSError):
+        raise  # without an answer, which says that it was beyond a limit
+    except MalformedBinary as error:
+        parts = [_refusal(ModuleError("module.invalid", f"not valid WebAssembly: {error}"))]
+    except Exception as error:
+        parts = [_refusal(ModuleError("module.invalid", f"it could not be read ({type(error).__name__})"))]
     for part in parts:
         sys.stdout.buffer.write(part)
     sys.stdout.buffer.flush()
-    os._exit(0)
+
+
+def _refusal(error: CaxtonError) -> bytes:
+    return json.dumps({"error": error.code, "message": error.message}).encode() + b"\n"
