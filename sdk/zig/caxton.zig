@@ -460,9 +460,9 @@ fn outcome(gpa: Allocator, answer: i32) Error!Outcome {
     return .{ .index = @intCast(index), .reply = .{ .payload = said, .performative = performative } };
 }
 
-/// What a failure of the agent says, where it was no `fail`.
+/// What a failure of the agent says, where it was no `fail`. It asks for no memory where there was none.
 fn told(turn: Allocator, reason: anyerror) []const u8 {
-    if (reason == error.OutOfMemory) @panic("out of memory");
+    if (reason == error.OutOfMemory) return @errorName(reason);
     const more = current.last_failure;
     if (more.data.len == 0) return @errorName(reason);
     const code = if (more.code.len > 0) more.code else @errorName(reason);

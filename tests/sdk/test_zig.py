@@ -45,6 +45,9 @@ pub fn handle(turn: std.mem.Allocator, message: []const u8) ![]const u8 {
     if (is(message, "later")) try caxton.replyLater(turn, try caxton.state.get(turn, "token"), "at last");
     if (is(message, "panic")) return message[message.len..][1..];
     if (is(message, "memory")) _ = try turn.alloc(u8, 1 << 30);
+    if (is(message, "all memory")) while (true) {
+        _ = try caxton.allocator.alloc(u8, 1 << 16);
+    };
     return "";
 }
 """
@@ -99,11 +102,22 @@ def test_envelopes(box: Box, agent_module: bytes) -> None:
     assert box.run(put_off()) == "at last"
 
 
-@pytest.mark.parametrize(
-    ("message", "line"), [("panic", "start index 1 is larger than end index 0"), ("memory", "out of memory")]
-)
+def test_no_memory(box: Box, agent_module: bytes) -> None:
+    """An error like others: what ``handle`` returns is the agent's failure, and it goes on. Where no memory is left to
+    hand the answer over in, the host says so."""
+    agent = box.spawn(agent_module)
+    error = box.fails(agent, "memory")
+    assert isinstance(error, caxton.AgentFailed)
+    assert error.reply is not None
+    assert "OutOfMemory" == error.reply.text
+    assert "yes" == box.ask(agent, "started").text
+    assert 0 == agent.statistics().restarts
+    assert "limit.memory" == box.fails(agent, "all memory").code
+
+
+@pytest.mark.parametrize(("message", "line"), [("panic", "start index 1 is larger than end index 0")])
 def test_panics(box: Box, agent_module: bytes, message: str, line: str) -> None:
-    """A panic, and an allocation that cannot be and that nobody catches, leave their message in the log, and trap."""
+    """A panic leaves its message in the log, and traps."""
     agent = box.spawn(agent_module)
     box.logs.clear()
     assert box.fails(agent, message).code == "trap.unreachable"
