@@ -112,7 +112,7 @@ def test_no_memory(box: Box, agent_module: bytes) -> None:
     assert "OutOfMemory" == error.reply.text
     assert "yes" == box.ask(agent, "started").text
     assert 0 == agent.statistics().restarts
-    assert "limit.memory" == box.fails(agent, "all memory").code
+    assert "limit.memory" == box.fails(box.spawn(agent_module), "all memory").code
 
 
 @pytest.mark.parametrize(("message", "line"), [("panic", "start index 1 is larger than end index 0")])
