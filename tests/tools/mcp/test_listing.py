@@ -48,6 +48,24 @@ def test_names(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     assert all(message.isprintable() for message in said)
 
 
+def test_arguments_for_no_tool(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """They are added to no call, which is a warning: it has what was perhaps meant, and no value."""
+    given = {"good": {"key": "canary"}, "h.good": {"key": "canary"}, ".": {"/up": {"key": "canary"}}, "none": {}}
+
+    async def main() -> None:
+        async with serving(hostile("odd-names", arguments=given)) as servers:
+            await servers.tools()
+
+    run(main())
+    what = "for the arguments that are to be added to its calls"
+    assert caplog.messages[-3:] == [
+        f"h: there is no tool 'h.good' {what}; the name is without the server's: 'good'",
+        f"h: there is no tool '.' {what}; a name with a dot stands in quotes: arguments.'../up'",
+        f"h: there is no tool 'none' {what}",
+    ]
+    assert "canary" not in caplog.text
+
+
 def test_definitions(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     """One that is too large or too deep, or is no text, is left out."""
     assert ["h.good"] == names(run, "odd-definitions")

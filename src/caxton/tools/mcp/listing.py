@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from caxton import jsontext
@@ -70,9 +71,23 @@ async def fetch(
                 return found, [*remarks, f"only the first {LISTING_LIMIT} bytes of its tools are known"]
             found[tool.name] = _listed(server, jsontext.loads(data), hidden.get(tool.name, {}))
         if page.next_cursor is None:
-            return found, remarks
+            return found, [*remarks, *islice(_strays(server, found, hidden), 20)]
         cursor = page.next_cursor
     return found, [*remarks, f"only the first {MAX_PAGES} pages of its tools are known"]
+
+
+def _strays(server: str, found: Mapping[str, Listed], hidden: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Arguments that are added to no call, as the server has no tool of that name; and what was perhaps meant."""
+    for name, arguments in hidden.items():
+        if name in found:
+            continue
+        hint = ""
+        dotted = next((f"{name}.{key}" for key in arguments if f"{name}.{key}" in found), None)
+        if dotted is not None:
+            hint = f"; a name with a dot stands in quotes: arguments.{quoted(dotted)}"
+        elif name.removeprefix(f"{server}.") in found:
+            hint = f"; the name is without the server's: {quoted(name.removeprefix(f'{server}.'))}"
+        yield f"there is no tool {quoted(name)} for the arguments that are to be added to its calls{hint}"
 
 
 def _called(tool: Tool, redact: Redact) -> str:
