@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from functools import partial
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from caxton.agents.grants import matches
 from caxton.config.doubts import MEANT_FOR
 from caxton.config.problems import MOST
 from caxton.config.table import RULES
@@ -30,6 +35,11 @@ WARNINGS = {
         'a.tools[0]: "time.now" names no tool that this file knows of',
         'a.rules."time.*": names no tool that this file knows of',
     ),
+    "tools = ['price']\ndeny = ['*']\nrules.'*' = { calls = 1 }": (
+        'a.tools[0]: "price" names no tool that this file knows of',
+        'a.rules."*": matches no tool that the agent may call',
+    ),
+    "tools = ['price']\nrules.'*' = { calls = 1 }": 'a.tools[0]: "price" names no tool that this file knows of',
     # ---- what holds for nothing that is granted
     "deny = ['fs.write']": 'a.deny[0]: "fs.write" matches no tool that the agent may call',
     "tools = ['stock.*']\ndeny = ['stokc.clear']": (
@@ -108,6 +118,36 @@ def test_a_warning(here: Here, text: str, told: str | tuple[str, ...]) -> None:
 def test_what_is_fine(here: Here, text: str) -> None:
     """Nothing is said of what can mean something."""
     assert _told(here, text) == []
+
+
+GLOBS = st.lists(
+    st.sampled_from(["fs.", "memory.", "stock.", "read", "put", "p", "*", "?", "[a-r]", "price"]),
+    min_size=1,
+    max_size=4,
+).map("".join)
+TOOLS = (*BUILT_IN_TOOLS, "stock.p", "stock.put", "stock.price", "price", "p", "read")
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tools=st.lists(GLOBS, max_size=3), deny=st.lists(GLOBS, max_size=2), rules=st.lists(GLOBS, max_size=2, unique=True)
+)
+def test_what_means_something_is_no_warning(here: Here, tools: list[str], deny: list[str], rules: list[str]) -> None:
+    """Whatever the globs are: of one that can hold for a tool of the file nothing is said, and of one that can hold for
+    a function no more than that the file does not know it."""
+    keys = "".join(f"rules.'{glob}' = {{ calls = 1 }}\n" for glob in rules)
+    text = f"{AGENT}tools = {tools}\ndeny = {deny}\n{keys}"
+    if here.check(text):
+        return
+    found = here.load(text)
+    (agent,) = found.agents
+    for one in found.warnings:
+        able = agent.grants.may_call if "rules" in one.key else partial(matches, agent.grants.tools)
+        met = [name for name in TOOLS if matches((one.glob,), name) and able(name)]
+        if one.comes == "tool":
+            assert all("." not in name for name in met)
+        else:
+            assert met == []
 
 
 def test_lines(here: Here) -> None:

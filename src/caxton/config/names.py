@@ -118,11 +118,12 @@ def _is_half(agent: AgentSettings, glob: str) -> bool:
 
 def doubts(agent: AgentSettings, known: Known) -> Iterator[Remark]:
     """Names in an agent's grants and rules that nobody has, or that name nothing which is granted."""
+    strange = tuple(glob for glob in agent.grants.tools if not known.has(glob))
     for where, glob in _uses(agent):
         if where[2] == "tools":
             found = None if known.has(glob) else _unknown(where, glob, known)
         else:
-            found = _idle(where, glob, agent.grants, known)
+            found = _idle(where, glob, agent.grants, strange, known)
         if found is not None:
             yield found
     for number, glob in enumerate(agent.grants.peers):
@@ -137,8 +138,9 @@ def _unknown(where: Where, glob: str, known: Known) -> Remark:
     return Remark(where, message, _meant(glob, BUILT_IN_TOOLS, known.servers), glob, True, "tool")
 
 
-def _idle(where: Where, glob: str, grants: Grants, known: Known) -> Remark | None:
-    """What is to be said of a rule, or of something that is denied, if it can hold for no tool that is granted."""
+def _idle(where: Where, glob: str, grants: Grants, strange: tuple[str, ...], known: Known) -> Remark | None:
+    """What is to be said of a rule, or of something that is denied, if it can hold for no tool that is granted.
+    ``strange``: the granted ones that nobody in the file has."""
     denied = () if where[2] == "deny" else grants.deny
     names = [name for name in built_in(glob) if matches(grants.tools, name)]
     if any(not matches(denied, name) for name in names):
@@ -147,8 +149,9 @@ def _idle(where: Where, glob: str, grants: Grants, known: Known) -> Remark | Non
         servers = [f"{name}." for name in known.servers_of(glob)]
         if any(globs.meets(glob, one, known.budget, server) for server in servers for one in grants.tools):
             return None
-        if not known.has(glob) and any(globs.meets(glob, one, known.budget) for one in grants.tools):
-            return _unknown(where, glob, known)
+        is_known = known.has(glob)
+        if any(globs.meets(glob, one, known.budget) for one in (strange if is_known else grants.tools)):
+            return None if is_known else _unknown(where, glob, known)
     told = "" if where[2] == "rules" else f"{quoted(glob)} "
     able = [name for name in BUILT_IN_TOOLS if grants.may_call(name)]
     able += [one for one in grants.tools[:_COMPARED] if globs.is_name(one) and grants.may_call(one)]
