@@ -62,7 +62,7 @@ def test_a_failed_build(tmp_path: Path) -> None:
     assert ["agent.toml", "hello.wasm"] == sorted(
         path.name for path in folder.iterdir() if path.suffix in (".toml", ".wasm")
     )
-    assert [] == [path for path in folder.iterdir() if path.name.startswith(".")]
+    assert [".gitignore"] == [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
 def test_a_link_in_the_modules_place_is_replaced(tmp_path: Path) -> None:

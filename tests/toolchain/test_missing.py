@@ -20,10 +20,11 @@ WITHOUT_ZIG = "import sys; sys.modules['ziglang'] = None; from caxton.cli import
 
 def test_words_for_each_platform() -> None:
     """What works anywhere, then this platform's own way."""
-    assert "A; or on Debian and Ubuntu: D (N)" == INSTALL.words("linux")
-    assert "A; or on macOS: M (N)" == INSTALL.words("darwin")
+    assert "A; or D (on Debian and Ubuntu) (N)" == INSTALL.words("linux")
+    assert "A; or M (on macOS) (N)" == INSTALL.words("darwin")
     assert "A (N)" == INSTALL.words("win32")
-    assert "Debian: D; or macOS: M" == Install(debian="D", macos="M").words("win32")
+    assert "D (on Debian); or M (on macOS)" == Install(debian="D", macos="M").words("win32")
+    assert "D (on Debian and Ubuntu)" == Install(debian="D", macos="M").words("linux")
     assert "toolchain.missing" == missing("a compiler", INSTALL).code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from caxton.errors import CaxtonError
 from caxton.toolchain import create_project, language
 from caxton.toolchain.create import identifier
 from tests.cli.command import caxton
-from tests.toolchain.projects import everything
+from tests.toolchain.projects import LANDED, everything
 
 
 def test_it_says_what_it_made(tmp_path: Path) -> None:
@@ -21,6 +22,19 @@ def test_it_says_what_it_made(tmp_path: Path) -> None:
     found = caxton("new", "c", "other", "--json", cwd=tmp_path).object
     assert (found["ok"], found["name"], found["language"]) == (True, "other", "c")
     assert sorted(found["files"]) == sorted(everything(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("name", LANDED)
+def test_every_language_has_the_same_beginnings(name: str, tmp_path: Path) -> None:
+    """A page that says how to go on, with names that are there, and for git what is made and not written."""
+    folder = create_project(language(name), tmp_path / "counter")
+    page = (folder / "README.md").read_text()
+    assert page.startswith("# counter\n")
+    assert "caxton run counter.wasm" in page
+    named = re.search(r"Its source is `(\S+)`; `(\S+)` is the SDK", page)
+    assert named is not None
+    assert all((folder / place).exists() for place in named.groups())
+    assert {"/counter.wasm", "/counter.wasm.map"} <= set((folder / ".gitignore").read_text().split())
 
 
 def test_the_json_of_an_error(tmp_path: Path) -> None:
@@ -90,7 +104,9 @@ def test_placeholders(tmp_path: Path) -> None:
     (sdk / "c" / "caxton.h").write_text("{{name}}")
     (sdk / "c" / "template" / "{{identifier}}" / "a.txt").write_text("{{name}} {{identifier}} {{other}}")
     create_project(language("c"), tmp_path / "a-b.c", sdk=sdk)
-    assert {"a_b_c/a.txt": b"a-b.c a_b_c {{other}}", "caxton/caxton.h": b"{{name}}"} == everything(tmp_path / "a-b.c")
+    found = everything(tmp_path / "a-b.c")
+    assert b"/a-b.c.wasm\n" in found.pop(".gitignore")
+    assert {"a_b_c/a.txt": b"a-b.c a_b_c {{other}}", "caxton/caxton.h": b"{{name}}"} == found
 
 
 def test_identifiers() -> None:

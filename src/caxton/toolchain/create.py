@@ -19,6 +19,9 @@ from caxton.toolchain.places import sdk_folder
 
 PLACEHOLDER: Final = re.compile(r"\{\{(name|identifier)\}\}")
 _NOT_COPIED: Final = frozenset({"__pycache__", "node_modules", "target", ".git"})
+_IGNORED: Final = "/{name}.wasm\n/{name}.wasm.map\nnode_modules/\n__pycache__/\n/target/\n"
+"""What of a project is made, and for git to leave out."""
+
 _NO_IDENTIFIER: Final = re.compile(r"[^a-z0-9_]")
 
 
@@ -72,6 +75,7 @@ def _check_free(folder: Path) -> None:
 
 
 def _fill(aside: Path, source: Path, found: Language, sdks: Path, name: str) -> None:
+    files.write(aside / ".gitignore", _IGNORED.format(name=name).encode())
     for path, place in _files(source):
         _write(path, aside / _named(place, name), name)
     for place, path in found.sdk_files(sdks).items():

@@ -39,9 +39,9 @@ class Install:
         here = {"linux": ("on Debian and Ubuntu", self.debian), "darwin": ("on macOS", self.macos)}.get(platform)
         ways = [self.anywhere] if self.anywhere else []
         if here is not None and here[1]:
-            ways.append(f"{here[0]}: {here[1]}")
+            ways.append(f"{here[1]} ({here[0]})")
         if not ways:
-            ways = [f"{where}: {way}" for where, way in (("Debian", self.debian), ("macOS", self.macos)) if way]
+            ways = [f"{way} ({where})" for where, way in (("on Debian", self.debian), ("on macOS", self.macos)) if way]
         return "; or ".join(ways) + (f" ({self.note})" if self.note else "")
 
 
