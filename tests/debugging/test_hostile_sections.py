@@ -44,6 +44,16 @@ def test_in_the_module(box: Box, tmp_path: Path, sections: bytes) -> None:
     assert len(json.dumps(error.as_json())) < 20_000
 
 
+@pytest.mark.parametrize("damaged", [named(".debug_line", b"\xff" * 50), named(".debug_info", b"abc")])
+def test_damage_is_warned_of(box: Box, damaged: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Debug information that tells of no lines is there for nothing; a module without any is no case for a warning."""
+    box.spawn(MODULE + damaged)
+    box.spawn(MODULE + damaged)
+    box.spawn(MODULE)
+    found = [record.message for record in caplog.records if record.name == "caxton.sandbox"]
+    assert ["debug information is of no use: what the module has itself tells of no lines"] == found
+
+
 @pytest.mark.parametrize("sections", SECTIONS.values(), ids=SECTIONS.keys())
 def test_beside_the_module(box: Box, tmp_path: Path, sections: bytes) -> None:
     """The same of a file with debug information."""

@@ -249,9 +249,11 @@ class Loader:
         compilation = functools.partial(self._compilation, key, allowance)
         module = load(data, self._cache, settings=settings, compilation=compilation, allowance=allowance)
         path = path_of(source)
+        once = functools.partial(self._tell_once, (path, module.facts.sha256))
+        if module.facts.has_dwarf and not module.facts.has_lines:
+            once("of no use: what the module has itself tells of no lines")
         if path is not None and not module.facts.has_lines:
             reading = functools.partial(self._line_reading, key, settings)
-            once = functools.partial(self._tell_once, (path, module.facts.sha256))
             lines = companion_lines(path, data, module.facts, self._cache, reading, once)
             if lines:
                 module.add_lines(lines)
