@@ -55,6 +55,10 @@ WRITE: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "every byte as URLs' escape": (lambda text: "".join(f"%{byte:02x}" for byte in text.encode()), unquote),
     "hexadecimal": (lambda text: text.encode().hex(), lambda text: bytes.fromhex(text).decode()),
     "HEXADECIMAL": (lambda text: text.encode().hex().upper(), lambda text: bytes.fromhex(text).decode()),
+    "HexAdeCimal": (
+        lambda text: "".join(one.upper() if at % 3 else one for at, one in enumerate(text.encode().hex())),
+        lambda text: bytes.fromhex(text).decode(),
+    ),
 }
 
 SECRET = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=6, max_size=40).filter(
@@ -201,6 +205,8 @@ def test_a_secret_across_values_leaves_nothing() -> None:
         (["abcdef", "abcdefghij"], "abcdefghij abcdef", "[secret:N1] [secret:N0]"),
         (["abcdef", "defghi"], "abcdefghi", "[secret:N0]ghi"),
         (["abcabc"], "abcabcabc", "[secret:N0]abc"),
+        (["abcdefgh", "abcdefghij"], "abcdefgh", "[secret:N0]"),
+        (["abcdefgh", "abcdefghij"], "\\u0061bcdefgh", "[secret:N0]"),
         (["same-value", "same-value"], "same-value", "[secret:N0]"),
         (["[secret", "abcdef"], "abcdef [secret", "[...] [...]"),
         (["secret"], "a secret", "a [...]"),

@@ -32,7 +32,7 @@ from caxton.tools.policy.meters import Meters
 from caxton.tools.policy.schema import rule_name
 from caxton.tools.prompt import begin
 from caxton.tools.provider import RESULT_LIMIT, Call, Provider, anything
-from caxton.tools.redaction import Redactor
+from caxton.tools.redaction import Redactor, elsewhere
 from caxton.tools.registry import Registry
 from caxton.tools.under_way import Progress, UnderWay
 
@@ -173,11 +173,11 @@ class ToolCalls:
                 await self._consent(under_way)
             under_way.begin(self._audit)
             made = provider.call(call) if call.timeout is None else self._limited(provider, call, call.timeout)
-            result = self._cleaned(await made)
+            result = await self._cleaned(await made)
         except CaxtonError as error:
             under_way.outcome = error.code
             under_way.rule = getattr(error, "rule", None) or under_way.rule
-            told = self._told(error)
+            told = await self._told(error)
             under_way.size = len(getattr(told, "payload", None) or b"")
             return told
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -205,23 +205,26 @@ class ToolCalls:
         except DeadlinePassedError:
             raise ToolError("tool.timeout", f"{safe_name(call.tool)} took more than {seconds:g} s") from None
 
-    def _cleaned(self, result: bytes) -> bytes:
-        found = result if self._redactor.empty else self._redactor.json(result)
+    async def _cleaned(self, result: bytes) -> bytes:
+        if self._redactor.empty:
+            found = result
+        else:
+            found = await elsewhere(self._redactor.json, result)
         if len(found) > RESULT_LIMIT:
             raise ToolError("tool.failed", f"the result has more than {RESULT_LIMIT >> 20} MiB")
         return found
 
-    def _told(self, error: CaxtonError) -> CaxtonError:
+    async def _told(self, error: CaxtonError) -> CaxtonError:
         """The error, without secrets."""
         payload = getattr(error, "payload", None)
         if self._redactor.empty and (payload is None or len(payload) <= RESULT_LIMIT):
             return error
         # What was said at first, where that is there: in what was cut a part of a secret may be left, which is none.
         said = error.args[0] if error.args and safe(str(error.args[0])) == error.message else error.message
-        found = error_for(error.code, self._redactor.text(str(said)))
+        found = error_for(error.code, await elsewhere(self._redactor.text, str(said)))
         if payload is not None and isinstance(found, ToolError):
             with contextlib.suppress(ToolError, ValueError):  # what cannot be cleaned is left out
-                found.payload = self._cleaned(payload)
+                found.payload = await self._cleaned(payload)
         return found
 
     def describe(self, grants: Grants) -> Pending:
@@ -230,9 +233,9 @@ class ToolCalls:
 
     async def _list(self, grants: Grants) -> bytes | CaxtonError:
         try:
-            return self._cleaned(await self._registry.describe(grants))
+            return await self._cleaned(await self._registry.describe(grants))
         except CaxtonError as error:
-            return self._told(error)
+            return await self._told(error)
         except Exception:
             _log.exception("the tools cannot be listed")
             return ToolError("tool.failed", "the tools cannot be listed")

@@ -1,36 +1,44 @@
 """Takes secrets out of what comes back from where they went.
 
 A server may write a secret into a result, an error or a log, as it is or in another form. Found are: the value itself;
-written with JSON's or URLs' escapes, any of its characters, up to five times over; its base64 (both alphabets, and
-wherever in a longer text it begins); its hexadecimal form. Each becomes ``[secret:NAME]``.
+written with JSON's, URLs' or Python's escapes, any of its characters, however often; its base64 (both alphabets, and
+wherever in a longer text it begins); its hexadecimal digits. Each becomes ``[secret:NAME]``. Where that is asked for,
+so do long pieces of a secret in any of these forms: what is left of it where somebody has shortened a text.
 
 This is against accidents. Whoever has a secret and means to give it away can always write it in a way of his own.
 """
 
 from __future__ import annotations
 
-import base64
-import json
+import asyncio
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, TypeVar
 
 from caxton import jsontext
+from caxton.tools.redaction_escapes import FLAT, Skeleton, skeleton
+from caxton.tools.redaction_forms import forms, needles, secret_bytes
+from caxton.tools.redaction_odd import OddSearch
+from caxton.tools.redaction_search import Found, Search, Span, TooManyError
 
 NOTHING: Final = "[...]"
 """What is left where not even a secret's name can be told."""
 
-_ROUNDS: Final = 4
-_LONG_LINE: Final = 16
-_SHORT: Final = 6
-_RUN: Final = re.compile(r"\\+|[^\\]", re.DOTALL)
-_DOUBLED: Final = 5
-_SHORT_ESCAPES: Final = {'"': '"', "/": "/", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+LARGE: Final = 1 << 16
+"""Bytes, or characters, of a text that is looked through on a thread: that may take longer than others can wait."""
 
-# At most 32 backslashes: a longer run must not be read again from each of its places.
-_BACKSLASHES: Final = r"\\\\{0,31}"
-_ASCII: Final = re.compile(_BACKSLASHES + r"u00([2-7][0-9a-fA-F])|%(?:25)*([2-7][0-9a-fA-F])")
+_ROUNDS: Final = 4
+_SHORTEST: Final = 6
+_NO_TEXT: Final = re.compile("([\ud800-\udc7f\udd00-\udfff])")
+"""Surrogates that stand for no byte: UTF-8 has no place for them, and no secret has any."""
+
+
+T = TypeVar("T", str, bytes)
+
+
+async def elsewhere(work: Callable[[T], T], text: T) -> T:
+    """What ``work`` makes of a text; on a thread where that may take long."""
+    return work(text) if len(text) < LARGE else await asyncio.to_thread(work, text)
 
 
 class Redactor:
@@ -38,7 +46,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self._secrets: dict[str, str] = {}
-        self._of_text = self._of_bytes = _Known({}, of_bytes=False)
+        self._pieces: Collection[str] | None = ()
+        self._known = _Known({}, ())
         self._known_of = 0
 
     def add(self, name: str, value: str) -> None:
@@ -50,38 +59,45 @@ class Redactor:
         if self._secrets.setdefault(name, value) != value:
             raise ValueError(f"there is another secret {name} already")
 
+    def with_pieces(self, names: Collection[str] | None = None) -> Redactor:
+        """One that knows the same secrets, also those to come, and takes out long pieces of some too; of all where no
+        names are given."""
+        found = Redactor()
+        found._secrets = self._secrets
+        found._pieces = names
+        return found
+
     @property
     def empty(self) -> bool:
         """Whether it knows no secret."""
         return not self._secrets
 
-    def _known(self, of_bytes: bool) -> _Known:
-        count = len(self._secrets)
-        if self._known_of != count:  # made anew when it is first used, not for each of many secrets
+    def _all(self) -> _Known:
+        if self._known_of != len(self._secrets):  # made anew when it is first used, not for each of many secrets
             secrets = dict(self._secrets)
-            self._of_text = _Known(secrets, of_bytes=False)
-            is_ascii = "".join(secrets.values()).isascii()
-            self._of_bytes = self._of_text if is_ascii else _Known(secrets, of_bytes=True)
+            self._known = _Known(secrets, secrets if self._pieces is None else self._pieces)
             self._known_of = len(secrets)
-        return self._of_bytes if of_bytes else self._of_text
+        return self._known
 
     def finds(self, text: str | bytes) -> bool:
         """Whether there is a secret in the text."""
         if not self._secrets:
             return False
-        if isinstance(text, str):
-            return self._known(False).found_in(text)
-        return self._known(True).found_in(text.decode("latin-1"))
+        if isinstance(text, bytes):
+            return self._all().found_in(text)
+        return any(self._all().found_in(_encoded(part)) for part in _NO_TEXT.split(text))
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        return self._known(False).removed(text) if self.finds(text) else text
+        if not self._secrets:
+            return text
+        parts = _NO_TEXT.split(text)
+        cleaned = [_decoded(self.data(_encoded(part)), part) for part in parts]
+        return text if cleaned == parts else "".join(cleaned)
 
     def data(self, data: bytes) -> bytes:
         """The bytes without secrets. For JSON there is ``json``, which leaves it JSON."""
-        if not self.finds(data):
-            return data
-        return self._known(True).removed(data.decode("latin-1")).encode("latin-1")
+        return self._all().removed(data) if self._secrets else data
 
     def value(self, value: Any) -> Any:
         """JSON's data without secrets, keys included; the rest as it was."""
@@ -108,138 +124,97 @@ class Redactor:
         return jsontext.dumps(NOTHING) if self.finds(found) else found
 
 
-class _Needle:
-    """One text that is looked for, with each of its characters as it is or escaped."""
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass" if _NO_TEXT.fullmatch(text) else "surrogateescape")
 
-    def __init__(self, value: str, name: str, *, of_bytes: bool) -> None:
-        self.value = value
-        self.name = name
-        self._of_bytes = of_bytes
-        self._pattern: re.Pattern[str] | None = None
-        # Of these an escape can only be one of those that ``_ASCII`` undoes.
-        self.is_plain = value.isascii() and value.isprintable() and not set(' "/\\') & set(value)
-        more = [f"\\{letter}" for special, letter in _SHORT_ESCAPES.items() if special in value]
-        more += ["\\\\"] if "\\" in value else []
-        more += ["+"] if " " in value else []
-        self._marks = ["\\u", "%", *more]
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """Compiled when it is needed, which for most is never."""
-        if self._pattern is None:
-            parts = _RUN.findall(self.value)
-            self._pattern = re.compile("".join(_characters(part, self._of_bytes) for part in parts))
-        return self._pattern
-
-    def found_in(self, text: str, undone: str | None) -> bool:
-        if self.is_plain:
-            return undone is not None and self.value in undone
-        return any(mark in text for mark in self._marks) and self.pattern.search(text) is not None
+def _decoded(data: bytes, text: str) -> str:
+    return text if data == _encoded(text) else data.decode("utf-8", "surrogateescape")
 
 
 class _Known:
-    """Some secrets in all their forms, for texts, or for bytes (each a character of the same number)."""
+    """Some secrets in all their forms; of some of them pieces, too."""
 
-    def __init__(self, secrets: Mapping[str, str], *, of_bytes: bool) -> None:
-        forms: dict[str, str] = {}
-        needles: list[_Needle] = []
-        for name, value in secrets.items():
-            for needle in _needles(value):
-                needles.append(_Needle(needle, name, of_bytes=of_bytes))
-                for form in _forms(needle):
-                    forms.setdefault(_as_bytes(form) if of_bytes else form, name)
-        # Longer ones first: what is a part of another must not spoil it.
-        self._forms = sorted(forms.items(), key=lambda one: -len(one[0]))
-        self._needles = sorted(needles, key=lambda one: -len(one.value))
-        self._shown = {name: f"[secret:{name}]" for name in secrets}
+    def __init__(self, secrets: dict[str, str], pieces: Collection[str]) -> None:
+        self._search = Search(forms(secrets, pieces.__contains__))
+        self._odd = OddSearch(
+            [
+                (needle, name)
+                for name, value in secrets.items()
+                for needle in needles(value)
+                if len(skeleton(secret_bytes(needle))) < _SHORTEST
+            ]
+        )
+        self._shown = {name: f"[secret:{name}]".encode() for name in secrets}
         if any(self.found_in(shown) for shown in self._shown.values()):
             # A secret that is a part of what it would be replaced by.
-            self._shown = dict.fromkeys(secrets, NOTHING)
+            self._shown = dict.fromkeys(secrets, NOTHING.encode())
 
-    def found_in(self, text: str) -> bool:
-        # Looking for fixed texts is many times faster than any expression; escapes are seldom there to be undone.
-        if any(form in text for form, _ in self._forms):
+    def found_in(self, text: bytes) -> bool:
+        """Whether any is in the text."""
+        try:
+            return any(self._find(text))
+        except TooManyError:
             return True
-        undone = _undone(text)
-        return any(needle.found_in(text, undone) for needle in self._needles)
 
-    def removed(self, text: str) -> str:
-        for _ in range(_ROUNDS):
-            for form, name in self._forms:
-                text = text.replace(form, self._shown[name])
-            undone = _undone(text)
-            for needle in self._needles:
-                if needle.found_in(text, undone):
-                    text = needle.pattern.sub(self._shown[needle.name], text)
+    def removed(self, text: bytes) -> bytes:
+        """The text without them; the very same where there are none."""
+        try:
+            for _ in range(_ROUNDS):
+                found = self._find(text)
+                if not any(found):
+                    return text
+                text = self._without(text, found)
             if not self.found_in(text):  # else what was put in made another one, with what stands around it
                 return text
-        return NOTHING
+        except TooManyError:
+            pass
+        return NOTHING.encode()
+
+    def _find(self, text: bytes) -> Found:
+        flat = text.translate(FLAT)
+        found = self._search(flat)
+        found.whole.extend(self._odd(text))
+        if b"%" in flat or b"\\" in flat:
+            bare = Skeleton(flat)
+            if bare.data != flat:
+                more = self._search(bare.data)
+                for spans, others in zip(found, more, strict=True):
+                    spans.extend(Span(*bare.span(start, end), name) for start, end, name in others)
+        return found
+
+    def _without(self, text: bytes, found: Found) -> bytes:
+        parts: list[bytes] = []
+        end = 0
+        for span in _apart(text, found):
+            parts += [text[end : span.start], self._shown[span.name]]
+            end = span.end
+        return b"".join([*parts, text[end:]])
 
 
-def _undone(text: str) -> str | None:
-    """The text with escapes of ASCII undone; None where there are none."""
-    if "\\u00" not in text and "%" not in text:
-        return None
-    undone, number = _ASCII.subn(lambda match: chr(int(match[1] or match[2], 16)), text)
-    return undone if number else None
+def _apart(text: bytes, found: Found) -> list[Span]:
+    """Places that do not overlap, in order. Of wholes the first ones, and there the longest; pieces and what they touch
+    are one."""
+    spans: list[Span] = []
+    for span in sorted(found.whole, key=lambda span: (span.start, -span.end)):
+        if not spans or span.start >= spans[-1].end:
+            spans.append(span)
+    if not found.pieces:
+        return spans
+    apart: list[Span] = []
+    for start, end, name in sorted([*spans, *(_characters(text, piece) for piece in found.pieces)]):
+        if apart and start < apart[-1].end:
+            last = apart.pop()
+            start, end, name = last.start, max(end, last.end), last.name
+        apart.append(Span(start, end, name))
+    return apart
 
 
-def _as_bytes(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _needles(value: str) -> Iterator[str]:
-    """What is looked for: the value, and of one with several lines each that is long enough to be told from others."""
-    yield value
-    if value.strip() != value and len(value.strip()) >= _SHORT:
-        yield value.strip()
-    for line in map(str.strip, value.splitlines()):  # who prints a line likes to take away what nobody sees
-        if line != value.strip() and len(line) >= _LONG_LINE and not line.startswith("-----"):
-            yield line
-
-
-def _forms(value: str) -> Iterator[str]:
-    """The ways in which the whole value is written by common programs."""
-    data = value.encode("utf-8", "surrogateescape")
-    yield value
-    for escaped in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
-        yield escaped
-        yield escaped.replace("/", "\\/")
-        yield json.dumps(escaped, ensure_ascii=False)[1:-1]
-    for quoted in (quote(data, safe=""), quote(data), quote_plus(data)):
-        yield quoted
-        yield re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)
-    yield data.hex()
-    yield data.hex().upper()
-    for skipped in range(3):
-        encoded = base64.b64encode(bytes(skipped) + data).decode()
-        # Only characters that are made of nothing but the secret's bits.
-        plain = encoded[-(-8 * skipped // 6) : 8 * (skipped + len(data)) // 6]
-        for form in (plain, plain.replace("+", "-").replace("/", "_")):
-            yield form
-            yield form.replace("/", "\\/")
-            yield quote(form, safe="")
-
-
-def _characters(text: str, of_bytes: bool) -> str:
-    """An expression for one character, or for a run of backslashes, as it is or escaped.
-
-    JSON inside of JSON has its backslashes escaped again. A run of them is read as a whole: an expression that could
-    split it in many ways would try them all. Every alternative begins with a fixed character, which ``re`` finds fast.
-    """
-    data = text.encode("utf-8", "surrogateescape")
-    units = text.encode("utf-16-be", "surrogatepass")
-    forms = [re.escape(_as_bytes(text) if of_bytes else text)]
-    if text[0] == "\\":
-        forms = [re.escape(text * (1 << doubled)) for doubled in range(_DOUBLED, -1, -1)]
-    forms.append("".join(_BACKSLASHES + "u" + _hex(units[at : at + 2]) for at in range(0, len(units), 2)))
-    forms.append("".join(f"%(?:25)*{_hex(data[at : at + 1])}" for at in range(len(data))))
-    if text in _SHORT_ESCAPES:
-        forms.append(_BACKSLASHES + _SHORT_ESCAPES[text])
-    if text == " ":
-        forms.append(r"\+")
-    return f"(?:{'|'.join(forms)})"
-
-
-def _hex(data: bytes) -> str:
-    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in data.hex())
+def _characters(text: bytes, span: Span) -> Span:
+    """With the whole of the characters that it begins and ends in."""
+    start, end, name = span
+    while start > 0 and text[start] & 0xC0 == 0x80 and span.start - start < 3:
+        start -= 1
+    while end < len(text) and text[end] & 0xC0 == 0x80 and end - span.end < 3:
+        end += 1
+    return Span(start, end, name)
