@@ -16,6 +16,7 @@ from tests.cli.running import SERVER, project, quoted
 RULES: Final = """
 [tools.h]
 command = ["nowhere"]
+arguments.order = { account = "ours" }
 
 [agents.planner]
 module = "planner.wat"
@@ -29,6 +30,9 @@ arguments = { properties = { url = { pattern = "^https:" } }, required = ["url"]
 
 [agents.planner.rules."fs.*"]
 approve = "ask"
+
+[agents.planner.rules."h.order"]
+arguments = { properties = { account = false } }
 
 [agents.nothing]
 module = "planner.wat"
@@ -126,6 +130,12 @@ EXPLAINED: Final[dict[tuple[str, ...], tuple[int, str | None, str, tuple[str, ..
         "arguments",
         ("refused", "arguments", "url: "),
     ),
+    ("planner", "h.order", '{"account": "what the agent says of it counts for nothing"}'): (
+        0,
+        None,
+        'tools = "h.*"',
+        ("passed", 'rules."h.order".arguments', "they satisfy the schema"),
+    ),
     ("planner", EVIL): (6, "grant.denied", "tools", ("not reached", "known", "")),
     ("nothing", "h.any"): (6, "grant.denied", "tools", ("refused", "tools", "none of 0 matches")),
 }
@@ -145,7 +155,7 @@ AS_JSON: Final = [("plannr", "h.any"), ("planner",), ("planner", "h.any", "[]")]
 
 WARNED: Final = {
     "llm.complete": (
-        "caxton tools: warning: caxton.toml:7: agents.planner.tools[3]: there is no llm.complete without [tools.llm]\n"
+        "caxton tools: warning: caxton.toml:8: agents.planner.tools[3]: there is no llm.complete without [tools.llm]\n"
     )
 }
 """What the file says in vain of a tool."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,10 +78,15 @@ class Scripted:
         """There is nothing to end."""
 
 
-def scripted(a: Lab, run: Callable[[Call], Awaitable[bytes]], prefix: str = "s") -> Scripted:
-    """Makes a host know one."""
+def scripted(
+    a: Lab,
+    run: Callable[[Call], Awaitable[bytes]],
+    prefix: str = "s",
+    hidden: Mapping[str, Collection[str]] | None = None,
+) -> Scripted:
+    """Makes a host know one; ``hidden``: arguments that the host gives, by tool."""
     found = Scripted(run, prefix)
-    a.host._tooling.registry.add(found, f"{prefix}.")
+    a.host._tooling.registry.add(found, f"{prefix}.", hidden)
     return found
 
 

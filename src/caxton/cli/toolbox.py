@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from caxton.tools.mcp.servers import review
 from caxton.tools.policy.decision import Decision
 from caxton.tools.policy.explain import PASSED, REFUSED, TAKES, Explanation, Step, explain
 from caxton.tools.provider import Call
+from caxton.tools.registry import without
 from caxton.tools.settings import BUILT_IN, BUILT_IN_TOOLS, ToolSettings
 
 
@@ -61,6 +62,8 @@ def explain_call(path: Path, agent: str, tool: str, arguments: str | None, *, js
     configuration = load(path)
     settings = _agent(configuration, agent)
     values = None if arguments is None else tool_arguments(tool, arguments.encode("utf-8", "surrogateescape"))
+    if values is not None:
+        values = without(values, _given(configuration.tools, tool))
     found = explain(settings.grants, tool, values, lambda name: _knows(configuration.tools, name))
     if values is not None and found.decision.allowed and tool.partition(".")[0] in BUILT_IN:
         call = Call(AgentName(agent), tool, values, "", settings.grants.rules_for(tool))
@@ -94,6 +97,12 @@ def _knows(settings: ToolSettings, name: str) -> bool:
     if first not in BUILT_IN:
         return bool(dot) and any(first == server.name for server in settings.servers)
     return name in BUILT_IN_TOOLS and (first != "llm" or settings.llm is not None)
+
+
+def _given(settings: ToolSettings, name: str) -> Collection[str]:
+    """The arguments of a tool that the host gives, whatever an agent does."""
+    first, _, rest = name.partition(".")
+    return next((server.arguments.get(rest, {}) for server in settings.servers if server.name == first), {})
 
 
 def accept(path: Path, what: str, *, yes: bool, json: bool) -> int:

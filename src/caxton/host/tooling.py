@@ -110,7 +110,7 @@ class Tooling:
             redact=redactor.data,
         )
         for server in settings.servers:
-            self.registry.add(self._servers.server(server.name), f"{server.name}.")
+            self.registry.add(self._servers.server(server.name), f"{server.name}.", server.arguments)
         mail = ToolMail(calls, router, lambda agent: _spec(router, agent))
         router.on_tool = mail.take
         calls.on_forget = mail.forget

@@ -94,6 +94,7 @@ class ToolCalls:
         Raises:
             CaxtonError: it is not begun: ``grant.denied``, ``tool.unknown``, ``rate.exceeded``, ``limit.budget``.
         """
+        request = request._replace(arguments=self._registry.without_hidden(request.name, request.arguments))
         decision = self._decide(request)
         rules = request.grants.rules_for(request.name) if request.grants.rules else ()
         try:

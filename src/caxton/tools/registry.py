@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from caxton import jsontext
 from caxton.agents.grants import Grants
@@ -22,6 +22,13 @@ _WILD: Final = re.compile(r"[*?\[]")
 _log = logging.getLogger("caxton.tools")
 
 
+def without(arguments: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The arguments that have other names; the very same where none is left out."""
+    if not any(name in arguments for name in names):
+        return arguments
+    return {name: value for name, value in arguments.items() if name not in names}
+
+
 class Registry:
     """The tools of one host. Where two providers could have a tool, the one that was added first has it."""
 
@@ -31,10 +38,13 @@ class Registry:
         self._providers: list[Provider] = [self._stubs, self._functions]
         self._prefixes = ["", ""]
         self._servers: set[str] = set()
+        self._hidden: dict[str, frozenset[str]] = {}
         self._owners: dict[str, Provider] = {}  # whose tools those are that were asked for lately
 
-    def add(self, provider: Provider, prefix: str = "") -> None:
-        """Adds a source of tools. ``prefix``: what the names of all of them begin with."""
+    def add(self, provider: Provider, prefix: str = "", hidden: Mapping[str, Collection[str]] | None = None) -> None:
+        """Adds a source of tools. ``prefix``: what the names of all of them begin with. ``hidden``: the arguments that
+        the host gives, by tool, without the prefix."""
+        self._hidden |= {f"{prefix}{name}": frozenset(given) for name, given in (hidden or {}).items()}
         self._providers.append(provider)
         self._prefixes.append(prefix)
         self._owners.clear()
@@ -49,6 +59,11 @@ class Registry:
         if taken is not None:
             raise HostError("config.invalid", f"the tool {taken} is there already, and would be the server {server}'s")
         self._servers.add(server)
+
+    def without_hidden(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """An agent's arguments without those that the host gives: what it says of them counts for nothing, so nobody
+        should judge the call by it."""
+        return without(arguments, self._hidden.get(tool, ())) if self._hidden else arguments
 
     def add_function(self, tool: Tool) -> None:
         """Makes a Python function known.
