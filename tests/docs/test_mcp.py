@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import fields
 from typing import Any
@@ -36,7 +37,8 @@ def _value(cell: str) -> float:
 
 
 def _answer(*content: Any, structured: Any = None) -> Any:
-    return json.loads(results.answer("t", CallToolResult(content=list(content), structured_content=structured), bytes))
+    result = CallToolResult(content=list(content), structured_content=structured)
+    return json.loads(asyncio.run(results.answer("t", result, bytes, lambda text: False)))
 
 
 def test_the_bounds() -> None:

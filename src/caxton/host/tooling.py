@@ -29,7 +29,7 @@ from caxton.tools.mcp.pins import Pins
 from caxton.tools.mcp.servers import McpServers
 from caxton.tools.policy.approval import Approvals
 from caxton.tools.registry import Registry
-from caxton.tools.secrets import Secrets
+from caxton.tools.secrets import Secrets, references
 from caxton.tools.settings import BUILT_IN, HttpServer, Server, Start, StdioServer, ToolSettings
 
 _SERVER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -92,7 +92,7 @@ class Tooling:
         redactor = secrets.redactor
         self._look_up(secrets)
         if not redactor.empty or settings.servers or self._has_built_in:
-            self._unguard = guard_logs(redactor)
+            self._unguard = guard_logs(redactor.with_pieces())
         _make_places(settings)
         audit = Audit(settings.audit)
         await audit.open()
@@ -101,13 +101,15 @@ class Tooling:
         if self._has_built_in:
             from caxton.tools.builtin.provider import BuiltinTools
 
-            self.registry.add(BuiltinTools(settings, expand=secrets.put_in, redact=redactor.data, clock=clock.time))
+            own = [] if settings.llm is None else [settings.llm.key, settings.llm.base_url]
+            redact = redactor.with_pieces(set(references(own))).data
+            self.registry.add(BuiltinTools(settings, expand=secrets.put_in, redact=redact, clock=clock.time))
         self._servers = McpServers(
             settings.servers,
             clock=clock,
             pins=Pins(settings.pins),
             expand=secrets.put_in,
-            redact=redactor.data,
+            redact=lambda server: redactor.with_pieces(set(references(_texts(server)))).data,
         )
         for server in settings.servers:
             self.registry.add(self._servers.server(server.name), f"{server.name}.", server.arguments)
@@ -121,11 +123,7 @@ class Tooling:
         """Every secret that the settings name: one that is missing is found now, and all are known to the redactor."""
         llm = self._settings.llm
         for server in self._settings.servers:
-            secrets.put_in(server.arguments)
-            if isinstance(server, StdioServer):
-                secrets.put_in([*server.command, *server.env.values()])
-            else:
-                secrets.put_in([server.url, *server.headers.values()])
+            secrets.put_in(_texts(server))
         if llm is not None:
             secrets.put_in([llm.key, llm.base_url])
 
@@ -155,6 +153,13 @@ class Tooling:
 
 def _spec(router: Router, agent: AgentName) -> Spec | None:
     return router.get(agent).spec if router.knows(agent) else None
+
+
+def _texts(server: Server) -> list[Any]:
+    """Where secrets may stand in a server's settings."""
+    if isinstance(server, StdioServer):
+        return [server.arguments, *server.command, *server.env.values()]
+    return [server.arguments, server.url, *server.headers.values()]
 
 
 def _make_places(settings: ToolSettings) -> None:

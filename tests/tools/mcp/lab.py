@@ -42,7 +42,7 @@ async def serving(
 ) -> AsyncIterator[McpServers]:
     """Servers for as long as the block."""
     time = clock or LoopClock(asyncio.get_running_loop())
-    found = McpServers(servers, clock=time, pins=pins, expand=expand, redact=redact)
+    found = McpServers(servers, clock=time, pins=pins, expand=expand, redact=lambda _: redact)
     try:
         yield found
     finally:

@@ -39,7 +39,7 @@ def test_a_process(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -
             found = await call(servers, "h.leak")
             assert "here: [secret:PLAIN]" == found["content"][0]["text"]
             assert {"s": "[secret:PLAIN]"} == found["structured"]
-            echoed = json.loads((await call(servers, "h.echo"))["content"][0]["text"])
+            echoed = json.loads((await call(servers, "h.echo", text="x"))["content"][0]["text"])
             assert "[secret:K]" == echoed["arguments"]["key"]
             seen.extend((found, echoed))
             for how in ({"fail": True}, {"error": True}):

@@ -13,6 +13,10 @@ HELD: Final = 8_192
 """Bytes behind which a secret is looked for that may have been cut."""
 
 
+_SHOWN: Final = 32_768
+"""Characters."""
+
+
 def clean_cut(redact: Redact, start: bytes) -> bytes:
     """The start of something longer, without secrets, and without what may be a part of one that was cut."""
     return redact(start)[:-HELD]
@@ -21,6 +25,13 @@ def clean_cut(redact: Redact, start: bytes) -> bytes:
 def clean_text(redact: Redact, text: str) -> str:
     """A text without secrets; what is no Unicode in it is replaced."""
     return redact(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def clean_start(redact: Redact, text: str) -> str:
+    """The start of a text without secrets: as much as anybody shows of what a server says beside its results."""
+    if len(text) <= _SHOWN:
+        return clean_text(redact, text)
+    return clean_cut(redact, text[:_SHOWN].encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
 def clean_value(redact: Redact, value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Final
 
 from caxton.errors import CaxtonError, ToolError
 from caxton.text import safe
-from caxton.tools.mcp.clean import Redact, clean_text
+from caxton.tools.mcp.clean import Redact, clean_start
 from caxton.tools.mcp.process import CannotStartError
 from caxton.tools.results import encode
 
@@ -30,7 +30,7 @@ def describe(error: BaseException, redact: Redact) -> str:
 
     error = _innermost(error)
     if isinstance(error, MCPError):
-        return safe(clean_text(redact, error.message), _TEXT)
+        return safe(clean_start(redact, error.message), _TEXT)
     if isinstance(error, ValidationError):  # its text would quote what the server sent, at length
         return f"it answered what is no {error.title}"
     if isinstance(error, CaxtonError):
@@ -40,8 +40,8 @@ def describe(error: BaseException, redact: Redact) -> str:
     except Exception:
         text = "(it cannot be told)"
     if isinstance(error, CannotStartError | RuntimeError | OSError) and text:
-        return safe(clean_text(redact, text), _TEXT)
-    return safe(clean_text(redact, f"{type(error).__name__}: {text}".rstrip(": ")), _TEXT)
+        return safe(clean_start(redact, text), _TEXT)
+    return safe(clean_start(redact, f"{type(error).__name__}: {text}".rstrip(": ")), _TEXT)
 
 
 def tool_error(what: str, error: BaseException, redact: Redact, *, closed: str | None = None) -> ToolError:

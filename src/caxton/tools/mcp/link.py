@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from caxton.agents.ports import Clock
 from caxton.text import safe
 from caxton.tools.mcp.bounds import Bounded
-from caxton.tools.mcp.clean import Redact, clean_text, clean_value
+from caxton.tools.mcp.clean import Redact, clean_start, clean_text, clean_value
 from caxton.tools.mcp.errors import describe
 from caxton.tools.mcp.listing import Listed, fetch
 from caxton.tools.mcp.wire import Wire
@@ -224,12 +224,15 @@ class Link:
             self._changed.set()
 
     async def _logged(self, params: Any) -> None:
-        self._log(lambda: f"({params.level}) {self._told(params.data)}")
+        if isinstance(params.data, str):
+            self._log(lambda: f"({params.level}) {safe(clean_start(self._redact, params.data))}")
+            return
+        told = await asyncio.to_thread(self._told, params.data)  # it may be as large as a message
+        self._log(lambda: f"({params.level}) {told}")
 
     def _told(self, data: Any) -> str:
-        """A remark of the server's: most often a text, else any data, of which a part is shown."""
-        data = clean_value(self._redact, data)  # as a whole: half a secret would not be known as one
-        return safe(data if isinstance(data, str) else _BRIEF.repr(data))
+        """A remark of the server's that is no text but any data, of which a part is shown."""
+        return safe(_BRIEF.repr(clean_value(self._redact, data)))  # half a secret would not be known as one
 
 
 async def _take_as_it_is(name: str, result: Any) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from caxton import jsontext
-from caxton.errors import ToolError
 from caxton.text import quoted, safe
 from caxton.tools.mcp.clean import Redact, clean_text, clean_value
 from caxton.tools.provider import ToolInfo
@@ -123,9 +122,11 @@ def _data(tool: Tool, found: Mapping[str, Listed], redact: Redact) -> bytes:
         raise ValueError("there is one of that name already")
     definition = tool.model_dump(by_alias=True, mode="json", exclude_none=True, include=_DEFINING)
     try:
-        if _secret_key(redact, definition):
-            raise _SecretKeyError
-        data = canonical(clean_value(redact, definition))
+        data = canonical(definition)
+        if redact(data) != data:
+            if _secret_key(redact, definition):
+                raise _SecretKeyError
+            data = canonical(clean_value(redact, definition))
         jsontext.loads(b"[[[[%b]]]]" % data)  # room for what it will be a part of: the file of pins, agents' lists
     except _SecretKeyError:
         raise ValueError("a key of its definition has a secret in it") from None
@@ -168,25 +169,3 @@ def _without(schema: dict[str, Any], hidden: Mapping[str, Any]) -> dict[str, Any
     if isinstance(required := shown.get("required"), list):
         shown["required"] = [name for name in required if name not in hidden]
     return shown
-
-
-def merged(arguments: dict[str, Any], hidden: Mapping[str, Any], expand: Callable[[str], str]) -> dict[str, Any]:
-    """An agent's arguments with the host's, which win; secrets are filled in, in the host's only.
-
-    Raises:
-        ToolError: ``tool.failed``, a secret is not there.
-    """
-    if not hidden:
-        return arguments
-    try:
-        return arguments | {name: _expanded(value, expand) for name, value in hidden.items()}
-    except Exception as error:
-        raise ToolError("tool.failed", f"the host's arguments: {error}") from None
-
-
-def _expanded(value: Any, expand: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return expand(value)
-    if isinstance(value, Mapping):
-        return {key: _expanded(one, expand) for key, one in value.items()}
-    return [_expanded(one, expand) for one in value] if isinstance(value, list | tuple) else value

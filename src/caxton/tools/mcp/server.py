@@ -13,16 +13,18 @@ from caxton.agents.ports import Clock
 from caxton.errors import ToolError
 from caxton.text import quoted, safe, safe_name
 from caxton.tools.mcp.bounds import Bounded
-from caxton.tools.mcp.clean import Redact, clean_text
+from caxton.tools.mcp.clean import Redact, clean_start
 from caxton.tools.mcp.deadline import Deadline, DeadlinePassedError
 from caxton.tools.mcp.errors import tool_error
+from caxton.tools.mcp.hidden import KEPT_BACK, Hidden
 from caxton.tools.mcp.keeper import Keeper
 from caxton.tools.mcp.link import Link
-from caxton.tools.mcp.listing import Listed, merged
+from caxton.tools.mcp.listing import Listed
 from caxton.tools.mcp.pins import UNTRUSTED, Change, Pins
-from caxton.tools.mcp.results import answer
+from caxton.tools.mcp.results import KeptBackError, answer
 from caxton.tools.mcp.wire import Wire
 from caxton.tools.provider import Call, ToolInfo
+from caxton.tools.results import encode
 from caxton.tools.settings import Server, StdioServer
 
 KEY: Final = "dev.caxton/idempotency-key"
@@ -37,6 +39,9 @@ def _same(text: str) -> str:
 
 def _same_bytes(data: bytes) -> bytes:
     return data
+
+
+_NOTHING_HIDDEN: Final = Hidden({}, _same)
 
 
 class ServerProvider:
@@ -70,6 +75,10 @@ class ServerProvider:
         self._redact = redact
         self._said = Bounded(functools.partial(_log.info, "%s: %s", settings.name))
         self._keeper = Keeper(settings.name, self._new_link, clock)
+        self._kept = Bounded(functools.partial(_log.warning, "%s: %s", settings.name))
+        self._hidden: dict[str, Hidden] = {}
+        given = {name: value for arguments in settings.arguments.values() for name, value in arguments.items()}
+        self._any_hidden = Hidden(given, expand)
         self._judged: tuple[int, ...] = ()
 
     def owns(self, name: str) -> bool:
@@ -184,35 +193,64 @@ class ServerProvider:
 
     async def _call(self, call: Call) -> bytes:
         name = call.tool.removeprefix(self._prefix)
-        link = await self._keeper.up()
+        link = await self._up(call)
         try:
             return await self._once(link, name, call)
         except _ExpiredError:
             # The server has forgotten the session, so it has not made the call: with a new one it may.
-            link = await self._keeper.up()
+            link = await self._up(call)
             try:
                 return await self._once(link, name, call)
             except _ExpiredError:
                 raise ToolError("tool.failed", f"{call.tool}: the server forgets its sessions") from None
+
+    async def _up(self, call: Call) -> Link:
+        try:
+            return await self._keeper.up()
+        except ToolError as error:  # which may have its last words, about a call before
+            raise self._not_shown(call, error) if self._any_hidden.may_be_in(_said(call, error)) else error from None
 
     async def _once(self, link: Link, name: str, call: Call) -> bytes:
         from caxton.tools.mcp.request import ask  # and with it the SDK, which is there since the link is
 
         client, wire = link.client, link.wire
         if client is None or wire is None:
-            raise ToolError("tool.failed", f"{call.tool}: the server has gone: {link.why}")
+            gone = ToolError("tool.failed", f"{call.tool}: the server has gone: {link.why}")
+            raise self._not_shown(call, gone) if self._any_hidden.may_be_in(link.why) else gone
         await self._check(link, name)
         if wire.stuck:
             raise ToolError("tool.failed", f"{self.name} does not read what it is sent")
-        arguments = merged(call.arguments, self._settings.arguments.get(name, {}), self._expand)
+        hidden = self._hidden_from(name)
+        arguments = hidden.added_to(call.arguments)
+        await hidden.check(call.tool, _input_schema(link.tools[name]), arguments)
         meta: Any = {KEY: call.key} if call.key else None
         try:
             result = await ask(client, name, arguments, functools.partial(_progress, call, self._redact), meta)
         except Exception as error:
             if wire.expired:
                 raise _ExpiredError from None
-            raise tool_error(call.tool, error, self._redact, closed=None if link.is_up else link.why) from None
-        return answer(call.tool, result, self._redact)
+            failed = tool_error(call.tool, error, self._redact, closed=None if link.is_up else link.why)
+            raise self._not_shown(call, failed) if hidden.may_be_in(_said(call, failed)) else failed from None
+        try:
+            return await answer(call.tool, result, self._redact, hidden.may_be_in)
+        except KeptBackError as error:
+            raise self._not_shown(call, ToolError("tool.failed", str(error))) from None
+
+    def _hidden_from(self, name: str) -> Hidden:
+        found = self._hidden.get(name)
+        if found is None:
+            given = self._settings.arguments.get(name)
+            if not given:
+                return _NOTHING_HIDDEN
+            found = self._hidden[name] = Hidden(given, self._expand)
+        return found
+
+    def _not_shown(self, call: Call, error: ToolError) -> ToolError:
+        """The error for an agent; what it says goes to the operator."""
+        self._kept(lambda: f"what {safe_name(call.tool)} said was kept from {call.agent}: {safe(_said(call, error))}")
+        told = ToolError(error.code, f"{call.tool}: {KEPT_BACK}")
+        told.payload = encode([{"type": "text", "text": KEPT_BACK}], is_error=True)
+        return told
 
     async def _check(self, link: Link, name: str) -> None:
         """Whether the tool is there, and is what was accepted."""
@@ -227,10 +265,20 @@ class ServerProvider:
             raise ToolError("tool.changed", f"{self._prefix}{name}: {link.objections[name]} ({accept})")
 
 
+def _said(call: Call, error: ToolError) -> str:
+    """What an error says beside the tool's name, which may be an argument's too."""
+    return error.message.removeprefix(f"{call.tool}: ")
+
+
 class _ExpiredError(Exception):
     """The server has forgotten the session."""
 
 
 async def _progress(call: Call, redact: Redact, done: float, total: float | None, text: str | None) -> None:
     if math.isfinite(done) and (total is None or math.isfinite(total)):
-        call.progress(done, total, None if text is None else safe(clean_text(redact, text)))
+        call.progress(done, total, None if text is None else safe(clean_start(redact, text)))
+
+
+def _input_schema(tool: Listed) -> Mapping[str, Any]:
+    found = tool.definition.get("inputSchema")
+    return found if isinstance(found, Mapping) else {}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from caxton.agents.ports import Clock
 from caxton.errors import HostError, ToolError
 from caxton.text import quoted, safe_name
+from caxton.tools.mcp.clean import Redact
 from caxton.tools.mcp.pins import Change, Pins
 from caxton.tools.mcp.server import ServerProvider
 from caxton.tools.provider import Call, ToolInfo
@@ -22,7 +23,8 @@ class McpServers:
 
     Args:
         servers: their settings; names are unique.
-        clock, pins, expand, redact: as for ``ServerProvider``.
+        clock, pins, expand: as for ``ServerProvider``.
+        redact: what takes secrets out of what comes from a server, for each of them.
 
     Raises:
         HostError: ``config.invalid``, two servers have the same name.
@@ -35,7 +37,7 @@ class McpServers:
         clock: Clock,
         pins: Pins | None = None,
         expand: Callable[[str], str] = lambda text: text,
-        redact: Callable[[bytes], bytes] = lambda data: data,
+        redact: Callable[[Server], Redact] = lambda _: bytes,
     ) -> None:
         pins = pins or Pins(None)
         self._servers: dict[str, ServerProvider] = {}
@@ -43,7 +45,7 @@ class McpServers:
         for settings in servers:
             if settings.name in self._servers:
                 raise HostError("config.invalid", f"there are two servers {safe_name(settings.name)}")
-            server = ServerProvider(settings, clock=clock, pins=pins, expand=expand, redact=redact)
+            server = ServerProvider(settings, clock=clock, pins=pins, expand=expand, redact=redact(settings))
             self._servers[settings.name] = server
             if settings.start == "eager":
                 self._eager.append(server)

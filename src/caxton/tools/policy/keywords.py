@@ -40,6 +40,12 @@ _HERE: Final = frozenset("allOf anyOf oneOf not if then else dependentSchemas".s
 """Keywords whose schemas hold for the same value, not for a part of it."""
 
 _LEADING: Final = ("$dynamicRef", "$recursiveRef")  # not followed, and not to be overlooked either
+_LESS: Final = frozenset(
+    "pattern patternProperties not if then else oneOf contains minContains maxContains unevaluatedProperties "
+    "unevaluatedItems $schema".split()
+)
+"""Keywords that a loosened schema does not have."""
+
 _WHY: Final = {
     "format": "it would not be checked; use pattern",
     "dependencies": "it is dependentRequired or dependentSchemas in draft 2020-12",
@@ -116,6 +122,29 @@ def pointed(name: str) -> str:
 def target(reference: str) -> str:
     """The place in the schema that a reference names."""
     return unquote(reference)
+
+
+def loosened(schema: Any) -> Any:
+    """What a server's schema asks for at the least: a schema that takes all which that one takes, and is checked in a
+    bounded time. It has no patterns (they are of the server's choosing, the texts of an agent's), nothing that says
+    less once they are gone, and nothing that other drafts write in other ways."""
+    if not isinstance(schema, dict) or schema.get("nullable") is True:
+        return schema is not False
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ONE - _LESS and isinstance(value, dict | bool):
+            found[key] = loosened(value) if isinstance(value, dict) else value
+        elif key in LIST - _LESS and isinstance(value, list):
+            found[key] = [loosened(one) for one in value]
+        elif key in MAP - _LESS and isinstance(value, dict):
+            found[key] = {name: loosened(one) for name, one in value.items()}
+        elif key in KNOWN - ONE - LIST - MAP - _LESS and not (key.startswith("exclusive") and isinstance(value, bool)):
+            found[key] = value
+    if "patternProperties" in schema:
+        found.pop("additionalProperties", None)  # what else may be there is not known any more
+    if "oneOf" in schema and "anyOf" not in schema and isinstance(schema["oneOf"], list):
+        found["anyOf"] = [loosened(one) for one in schema["oneOf"]]
+    return found
 
 
 class _Walk:
