@@ -92,7 +92,7 @@ class Tooling:
         redactor = secrets.redactor
         self._look_up(secrets)
         if not redactor.empty or settings.servers or self._has_built_in:
-            self._unguard = guard_logs(redactor.with_pieces())
+            self._unguard = guard_logs(redactor)
         _make_places(settings)
         audit = Audit(settings.audit)
         await audit.open()
@@ -110,6 +110,7 @@ class Tooling:
             pins=Pins(settings.pins),
             expand=secrets.put_in,
             redact=lambda server: redactor.with_pieces(set(references(_texts(server)))).data,
+            redact_whole=redactor.data,
         )
         for server in settings.servers:
             self.registry.add(self._servers.server(server.name), f"{server.name}.", server.arguments)

@@ -11,7 +11,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import product
+from itertools import compress, count, product
 from typing import Final, NamedTuple
 
 from caxton.tools.redaction_escapes import CHUNK
@@ -77,9 +77,11 @@ class Search:
             if known.isdisjoint(grams):
                 continue
             looks = looks or {group: _Look(group, group.view(text), found) for group in self._groups}
-            for number in [number for number, gram in enumerate(grams) if gram in known]:
+            for number in list(compress(count(), map(known.__contains__, grams))):
                 for group in self._grams[grams[number]]:
-                    looks[group].near(start + 4 * number)
+                    look = looks[group]
+                    if start + 4 * number >= look.over:
+                        look.near(start + 4 * number)
                 if len(found.whole) + len(found.pieces) > MOST:
                     raise TooManyError
         return found
@@ -166,7 +168,7 @@ def _common(text: bytes, start: int, form: bytes, at: int) -> int:
 
 
 class _Look:
-    """One way through a text, from the front to the back."""
+    """One way through a text, from the front to the back. Of what begins before ``over`` all is known."""
 
     def __init__(self, group: _Group, text: bytes, found: Found) -> None:
         self._group = group
@@ -174,12 +176,10 @@ class _Look:
         self._found = found
         self._piece = Span(0, 0, "")
         self._number = 0
-        self._over = 0
+        self.over = 0
 
     def near(self, place: int) -> None:
         """Looks at what begins at most three bytes before."""
-        if place < self._over:
-            return
         group, text = self._group, self._text
         for start in range(max(0, place - 3), place + 1):
             first = text[start : start + _HEAD]
@@ -188,19 +188,28 @@ class _Look:
             for size in group.heads.get(first, ()):
                 name = group.names.get(text[start : start + size])
                 if name is not None and start + size <= len(text):
-                    self._found.whole.append(Span(start, start + size, name))
-                    if not group.windows:
-                        self._over = start + size  # what begins in the midst of it would not count
+                    self._whole(Span(start, start + size, name))
                     break
             if text[start : start + _WINDOW] in group.windows and start + _WINDOW > self._piece.end:
                 self._look(start)
 
+    def _whole(self, span: Span) -> None:
+        self._found.whole.append(span)
+        self.over = span.end  # what begins in the midst of it would not count
+        if self._group.windows:
+            self._take(span)  # where it ends another piece may go on
+            self.over = min(span.end, self._piece.end - _WINDOW + 1)
+
     def _look(self, start: int) -> None:
         size, bits, name = self._group.longest(self._text, start)
-        end, last = start + size, self._piece
-        if start < last.end:
-            if end > last.end:  # it goes on as another one
-                self._found.pieces[self._number] = self._piece = Span(last.start, end, last.name)
-        elif bits >= PIECE_BITS:
-            self._piece, self._number = Span(start, end, name), len(self._found.pieces)
-            self._found.pieces.append(self._piece)
+        if start < self._piece.end or bits >= PIECE_BITS:
+            self._take(Span(start, start + size, name))
+
+    def _take(self, span: Span) -> None:
+        """A piece; one that goes on where another has not ended is the same."""
+        last = self._piece
+        if span.start >= last.end:
+            self._piece, self._number = span, len(self._found.pieces)
+            self._found.pieces.append(span)
+        elif span.end > last.end:
+            self._found.pieces[self._number] = self._piece = Span(last.start, span.end, last.name)

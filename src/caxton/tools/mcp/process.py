@@ -35,13 +35,15 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is run: secrets are filled in already. ``redact`` takes them out of what it says."""
+    """What is run: secrets are filled in already. ``redact`` takes them out of what it says, where many
+    lines have to be tried together; ``redact_pieces`` out of each line in the end, with long pieces of them."""
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path | None
     redact: Redact
+    redact_pieces: Redact = bytes
 
 
 def environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -137,6 +139,7 @@ class Process:
             self._said.flush()
 
     def _say(self, line: bytes) -> None:
+        line = self._program.redact_pieces(line)
         self._last_error = safe_bytes(line, 500)
         self._log(lambda: safe_bytes(line))
 

@@ -52,7 +52,8 @@ class ServerProvider:
         clock: by which calls time out and restarts wait.
         pins: what was accepted of its tools; asked only where ``settings.pin`` is set.
         expand: fills secrets in, in what goes to the server.
-        redact: takes secrets out of what comes from it.
+        redact: takes secrets out of what comes from it, with long pieces of them.
+        redact_whole: the same without pieces, which is cheaper; where there is none, ``redact`` is used.
     """
 
     is_prompt = True
@@ -65,6 +66,7 @@ class ServerProvider:
         pins: Pins,
         expand: Callable[[str], str] = _same,
         redact: Redact = _same_bytes,
+        redact_whole: Redact | None = None,
     ) -> None:
         self.name = settings.name
         self._settings = settings
@@ -73,6 +75,7 @@ class ServerProvider:
         self._pins = pins
         self._expand = expand
         self._redact = redact
+        self._redact_whole = redact_whole or redact
         self._said = Bounded(functools.partial(_log.info, "%s: %s", settings.name))
         self._keeper = Keeper(settings.name, self._new_link, clock)
         self._kept = Bounded(functools.partial(_log.warning, "%s: %s", settings.name))
@@ -113,7 +116,9 @@ class ServerProvider:
 
             command = tuple(self._expand(part) for part in settings.command)
             env = {name: self._expand(value) for name, value in settings.env.items()}
-            return StdioWire(Program(settings.name, command, env, settings.cwd, self._redact), self._said)
+            return StdioWire(
+                Program(settings.name, command, env, settings.cwd, self._redact_whole, self._redact), self._said
+            )
         from caxton.tools.mcp.http import HttpWire
 
         headers = {name: self._expand(value) for name, value in settings.headers.items()}

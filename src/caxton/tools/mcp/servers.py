@@ -25,6 +25,7 @@ class McpServers:
         servers: their settings; names are unique.
         clock, pins, expand: as for ``ServerProvider``.
         redact: what takes secrets out of what comes from a server, for each of them.
+        redact_whole: as for ``ServerProvider``.
 
     Raises:
         HostError: ``config.invalid``, two servers have the same name.
@@ -38,6 +39,7 @@ class McpServers:
         pins: Pins | None = None,
         expand: Callable[[str], str] = lambda text: text,
         redact: Callable[[Server], Redact] = lambda _: bytes,
+        redact_whole: Redact | None = None,
     ) -> None:
         pins = pins or Pins(None)
         self._servers: dict[str, ServerProvider] = {}
@@ -45,7 +47,14 @@ class McpServers:
         for settings in servers:
             if settings.name in self._servers:
                 raise HostError("config.invalid", f"there are two servers {safe_name(settings.name)}")
-            server = ServerProvider(settings, clock=clock, pins=pins, expand=expand, redact=redact(settings))
+            server = ServerProvider(
+                settings,
+                clock=clock,
+                pins=pins,
+                expand=expand,
+                redact=redact(settings),
+                redact_whole=redact_whole,
+            )
             self._servers[settings.name] = server
             if settings.start == "eager":
                 self._eager.append(server)
