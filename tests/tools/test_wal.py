@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ def opened(path: Path) -> sqlite3.Connection:
 def test_one_that_is_in_the_way_is_waited_for(tmp_path: Path) -> None:
     """Until it is done."""
     one, other = opened(tmp_path / "a.db"), opened(tmp_path / "a.db")
+    one.execute("PRAGMA busy_timeout = 60000")  # the other one looks in now and then
     one.execute("BEGIN IMMEDIATE")
     one.execute("CREATE TABLE t (x)")
     waiting = threading.Thread(target=use_wal, args=(other, 60.0))
@@ -36,6 +38,27 @@ def test_not_for_ever(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         use_wal(other, 0.0)
     one.execute("COMMIT")
+
+
+class Recovering(sqlite3.Connection):
+    """Finds twice that another one mends the log just now, which takes too short a time to be met on purpose."""
+
+    times = 2
+
+    def execute(self, *given: Any) -> sqlite3.Cursor:
+        if self.times:
+            self.times -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
+            raise error
+        return super().execute(*given)
+
+
+def test_one_that_mends_the_log_is_waited_for(tmp_path: Path) -> None:
+    """It is busy too, in more detail."""
+    database = sqlite3.connect(tmp_path / "a.db", timeout=0, isolation_level=None, factory=Recovering)
+    use_wal(database, 60.0)
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_many_at_once(tmp_path: Path) -> None:
