@@ -258,6 +258,23 @@ def test_pages_go(module: Module, pagemap: int) -> None:
     guest.close()
 
 
+def test_no_page_of_the_image_stays(pagemap: int) -> None:
+    """To compare maps pages of the image, more than one at a time: all of them go again, wherever the memory begins."""
+    data = "".join(f'(data (i32.const {at}) "{"image " * 600}")' for at in range(2 << 20, 12 << 20, OS_PAGE))
+    module = module_of(agent("(i32.const 0)", items=data, response="(i32.const 0)", memory="200"))
+    guests = [started(module) for _ in range(4)]
+    for guest in guests:
+        memory = ffi.buffer(guest.slot.base, guest.slot.size)
+        for page in range(513, 3_000, 3):
+            memory[page * OS_PAGE : page * OS_PAGE + 4] = b"word"
+        place, size = int(ffi.cast("uintptr_t", guest.slot.base)), int(guest.slot.size)
+        assert sum(own_pages(pagemap, place, size)) > 200
+        assert compact(guest, pagemap) is not None
+        assert (0, 0) == own_pages(pagemap, place, size)
+    for guest in guests:
+        guest.close()
+
+
 def test_too_little_to_win(module: Module, pagemap: int) -> None:
     """It stays as it is."""
     guest = started(module)

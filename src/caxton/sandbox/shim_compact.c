@@ -218,7 +218,8 @@ static bool go_on(struct cx_kept *kept, int pagemap, uint8_t (*copies)[OS_PAGE])
   for (uint32_t reads = 0; reads < READS && kept->seen < until && good && !kept->is_done; reads++) {
     const memory_t *memory = &kept->memories[kept->range];
     uint64_t left = memory->size / OS_PAGE - kept->page, first = (uint64_t)(uintptr_t)memory->base / OS_PAGE + kept->page;
-    size_t want = (size_t)(left < ENTRIES ? left : ENTRIES) * sizeof entries[0];
+    uint64_t most = ENTRIES - first % WINDOW; /* up to the end of a window: to look at a part of one maps all of it */
+    size_t want = (size_t)(left < most ? left : most) * sizeof entries[0];
     ssize_t got = want ? pread(pagemap, entries, want, (off_t)(first * sizeof entries[0])) : 0;
     good = got >= 0 && (size_t)got == want && fold_some(kept, entries, want / sizeof entries[0], until, copies);
     kept->is_done = !is_worth_it(kept);
