@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -9,15 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from caxton.sandbox import dwarf_inlines
 from caxton.sandbox import lines as lines_module
 from caxton.sandbox.binary_reader import Reader
+from caxton.sandbox.dwarf_forms import Forms
 from caxton.sandbox.dwarf_inlines import SECTIONS, InlinedCalls, read_inlined_calls
 from caxton.sandbox.dwarf_lines import LineRows
-from caxton.sandbox.lines import Lines, pack_lines
+from caxton.sandbox.lines import MAX_INLINED, Lines, function_bodies, pack_lines
 from caxton.toolchain import build as build_project
 from caxton.toolchain import create_project, language
 from tests.debugging.sources import FREESTANDING, debug_only, named, without_debug, zig
-from tests.sandbox.guests import Box
+from tests.sandbox.guests import Box, sized
 from tests.sdk.projects import MACHINE
 
 C: Final = r"""#define EXPORT(name) __attribute__((export_name(#name)))
@@ -164,6 +168,65 @@ HOSTILE: Final = {
     "very many entries": (1_000_008).to_bytes(4, "little") + HEADER + b"\1" * 1_000_000,
     "entries that refer to themselves": (24).to_bytes(4, "little") + HEADER + b"\2" + b"\1\x0d\0\0\0" * 3,
 }
+
+
+def sections(entry: bytes, count: int, attributes: bytes, **others: bytes) -> dict[str, bytes]:
+    """So many entries of inlined calls, alike but for their last four bytes, which count."""
+    body = b"\2" + b"".join(b"\1" + entry + number.to_bytes(4, "little") for number in range(count))
+    table = b"\1\x1d\0" + attributes + b"\0\0" + b"\2\x11\0\0\0" + b"\0"
+    info = (len(HEADER) + len(body)).to_bytes(4, "little") + HEADER + body
+    return {".debug_info": info, ".debug_abbrev": table} | {f".debug_{name}": those for name, those in others.items()}
+
+
+def test_calls_in_calls_have_a_bound(module: bytes) -> None:
+    """To look one up is to walk outwards, in the host."""
+    plain = without_debug(module)
+    place = function_bodies(plain)[0] - lines_module._sections(plain)[0] + 1
+    told = sections(place.to_bytes(4, "little") + b"\4\0\0\0", 5_000, b"\x11\1\x12\6\x59\6")  # from, size, line
+    names = named("name", b"\1" + sized(b"\1\0" + sized(b"f")))
+    code = plain + names + b"".join(named(name, content) for name, content in told.items())
+    lines = Lines(pack_lines(code))
+    most = max(len(lines.inlined(offset)) for offset in range(len(code)))
+    assert most == MAX_INLINED
+
+
+def test_ranges_count_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that lead nowhere."""
+    monkeypatch.setattr(dwarf_inlines, "MAX_ENTRIES", 20_000)
+    read: list[tuple[int, int]] = []
+    ranges = Forms.ranges
+
+    def counted(forms: Forms, value: int) -> Iterator[tuple[int, int]]:
+        for one in ranges(forms, value):
+            read.append(one)
+            yield one
+
+    monkeypatch.setattr(Forms, "ranges", counted)
+    useless = b"\4\x05\x04" * 900  # offsets, of which the second is the smaller one
+    told = sections(b"", 1_000, b"\x55\x17", rnglists=useless)
+    assert read_inlined_calls(told, LineRows(), 1_000).calls == []
+    assert 0 < len(read) <= 20_000
+
+
+def test_names_have_a_bound() -> None:
+    """All of them together."""
+    entries = b"".join(b"\3" + (number * 7).to_bytes(4, "little") for number in range(30_000))
+    first = 4 + len(HEADER) + 1
+    calls = b"".join(
+        b"\1" + (first + 13 * 30_000 + 5 * number).to_bytes(4, "little") + b"\5\0\0\0\x40\0\0\0"
+        for number in range(30_000)
+    )
+    body = b"\2" + calls + entries
+    table = b"\1\x1d\0\x31\x13\x11\1\x12\6\0\0" + b"\2\x11\0\0\0" + b"\3\x2e\0\3\x0e\0\0" + b"\0"
+    told = {
+        ".debug_info": (len(HEADER) + len(body)).to_bytes(4, "little") + HEADER + body,
+        ".debug_abbrev": table,
+        ".debug_str": random.Random(1).randbytes(300_000).replace(b"\0", b"x"),
+    }
+    found = read_inlined_calls(told, LineRows(), 1_000)
+    assert len(found.calls) == 30_000
+    assert sum(map(len, found.names)) <= dwarf_inlines.MAX_NAMES
+    assert len(found.names) > 1_000
 
 
 @pytest.mark.parametrize("info", HOSTILE.values(), ids=HOSTILE.keys())

@@ -212,6 +212,29 @@ def test_many(run: Run) -> None:
     run(main())
 
 
+def test_one_at_a_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While some are still to be made small nobody looks for more, whatever else becomes large meanwhile."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        async with caxton.Host(clock=clock, compact_after=2) as host:
+            for number in range(30):
+                await (await host.spawn(f"writer-{number}", WRITER)).ask(b"1")
+            compaction = host._compaction
+            monkeypatch.setattr("caxton.host.compaction._SLICE", -1.0)  # one in each round
+            for _ in range(3):
+                clock.advance(1)
+            assert len(compaction._due) > 20
+            await (await host.spawn("another", WRITER)).ask(b"1")
+            assert compaction._timer is None
+            for _ in range(3):
+                clock.advance(1)
+            assert len(compaction._due) == len(set(compaction._due))
+            await until(lambda: not compaction._due and compaction._timer is not None)
+
+    run(main())
+
+
 def test_the_host_is_left(run: Run) -> None:
     """While memories are small, and while some were still to be made so."""
 

@@ -181,3 +181,11 @@ def test_the_host_goes_on_while_a_result_is_cleaned(run: Run, tmp_path: Path, mo
             assert found.number > 200_000
 
     run(main())
+
+
+@pytest.mark.parametrize("run_of", [b"\\%5c", b"%5c\\", b"\\\\%5c", b"\\%255c"])
+def test_backslashes_of_several_kinds(run_of: bytes) -> None:
+    """Are gone, however many there are one behind the other; what they escape is undone."""
+    many = (run_of * 20_000)[:60_000].removesuffix(b"%").removesuffix(b"%5").removesuffix(b"%2").removesuffix(b"%25")
+    assert skeleton(many) == b""
+    assert skeleton(many + b"\\u0041" + many + b"\\x42") == b"AB"

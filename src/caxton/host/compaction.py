@@ -87,7 +87,7 @@ class Compaction:
             self._timer = None
 
     def _set_timer(self) -> None:
-        if self._timer is None and self._agents and not self._closed:
+        if self._timer is None and not self._due and self._agents and not self._closed:
             wait = max(self._after / 2, _SHORTEST)
             self._timer = self._clock.call_at(self._clock.monotonic() + wait, self._look)
 

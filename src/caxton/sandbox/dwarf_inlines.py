@@ -29,6 +29,14 @@ MAX_INFO_BYTES: Final = 32 << 20
 
 MAX_CALLS: Final = 200_000
 MAX_ENTRIES: Final = 3_000_000
+"""What is read in all: entries, ranges, abbreviations, and every sixteenth attribute."""
+
+MAX_NAMES: Final = 8 << 20
+"""Characters of all names."""
+
+_MAX_ENTRY: Final = 4_096
+"""Bytes of an entry that a name is looked for in."""
+
 _MOST_STEPS: Final = 4
 
 SECTIONS: Final = (
@@ -61,11 +69,15 @@ class InlinedCalls:
     names: list[str] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     known: dict[str, int] = field(default_factory=dict)
+    size: int = 0
 
     def name(self, text: str) -> int:
         """The number of a name."""
         found = self.known.get(text)
         if found is None:
+            self.size += len(text)
+            if self.size > MAX_NAMES and text:
+                return self.name("")
             found = self.known[text] = len(self.names)
             self.names.append(text)
         return found
@@ -125,6 +137,7 @@ class _Reader:
             if number == ABBREVIATION_END:
                 continue
             abbreviation = unit.abbreviation(number)
+            self.left -= len(abbreviation.attributes) // 16
             if abbreviation.tag == _INLINED:
                 self._call(unit, unit.forms.read(cursor, abbreviation))
             else:
@@ -147,6 +160,9 @@ class _Reader:
         line = min(max(values.get(_CALL_LINE, 0), 0), 0xFFFFFFFF)
         place = file if line else NOWHERE, line, min(max(values.get(_CALL_COLUMN, 0), 0), 0xFFFF)
         for low, high in self._ranges(unit, values):
+            self.left -= 1
+            if self.left < 0:
+                return
             if 0 < low < high <= self.code_size:
                 self.found.calls.append((low, high, self.found.name(name), *place))
 
@@ -164,13 +180,14 @@ class _Reader:
         found = self._names.get(at)
         if found is None:
             self._names[at] = ""  # where it refers to itself
-            found = self._names[at] = self._read_name(unit, at, steps)
+            found = self._read_name(unit, at, steps) if self.found.size <= MAX_NAMES else ""
+            self._names[at] = found
         return found
 
     def _read_name(self, unit: Unit, at: int, steps: int) -> str:
         if not unit.first <= at < unit.end:
             return ""  # of another unit, as link-time optimisation has it: without a name
-        cursor = Cursor(self.info, at, unit.end)
+        cursor = Cursor(self.info, at, min(unit.end, at + _MAX_ENTRY))
         try:
             values = unit.forms.read(cursor, unit.abbreviation(cursor.leb()))
         except BadDwarf:

@@ -34,7 +34,7 @@ _ROWS: Final = 512
 _NAMES_IN_BLOCK: Final = 32
 _MAX_BLOCK: Final = 1 << 20
 MAX_INLINED: Final = 32
-"""Inlined calls around one place that are told."""
+"""Inlined calls around one place that are known; further inside there are none."""
 
 _KEPT: Final = 32
 """Blocks that stay unpacked."""
@@ -111,6 +111,8 @@ def _packed_calls(read: InlinedCalls, blocks: _Blocks) -> dict[str, Any]:
     for low, high, name, file, line, column in sorted(read.calls, key=lambda call: (call[0], -call[1])):
         while around and rows[around[-1]][1] < high:
             around.pop()
+        if len(around) == MAX_INLINED:  # looking one up walks outwards, at a trap, in the host
+            continue
         rows.append((low, high, name, file, line, around[-1] if around else _OUTERMOST, column))
         around.append(len(rows) - 1)
     return {
@@ -255,7 +257,9 @@ class Lines:
         lows = self._block(self._calls[block], _call_columns)[0]
         number = block * _ROWS + bisect_right(lows, address) - 1
         found: list[tuple[str, Place | None]] = []
-        while number != _OUTERMOST and len(found) < MAX_INLINED:
+        for _ in range(MAX_INLINED):
+            if number == _OUTERMOST:
+                break
             block, row = divmod(number, _ROWS)
             columns = self._block(self._calls[block], _call_columns)
             _, high, name, file, line, number, column = (values[row] for values in columns)

@@ -36,6 +36,7 @@ _RUNS: Final = re.compile(
 )
 _PAIR: Final = rb"%b++u[dD][89abAB]%b{2}%b++u[dD][c-fC-F]%b{2}" % (_BACKSLASH, _HEX, _BACKSLASH, _HEX)
 _ONE: Final = re.compile(rb"%b|%b|%b|%b++|%b" % (_PAIR, _UNICODE, _BYTE, _BACKSLASH, _PERCENT))
+_BACKSLASHES: Final = re.compile(rb"%b++" % _BACKSLASH)
 _QUOTED: Final = re.compile(rb"%(?:25)*+5[cC]")
 _DOUBLED: Final = re.compile(rb"%%(?:25)+(?=%b{2})" % _HEX)
 _ESCAPABLE: Final = frozenset(b"\"'/bfnrtux")
@@ -46,6 +47,8 @@ def skeleton(data: bytes) -> bytes:
     flat = data.translate(FLAT)
     if b"%" not in flat and b"\\" not in flat:
         return flat
+    if b"%" in flat:  # or a run of both kinds of backslashes would be read from each of them anew
+        flat = _BACKSLASHES.sub(rb"\\", flat)
     return _RUNS.sub(_replacement, flat).translate(FLAT, b"\\")
 
 

@@ -179,6 +179,8 @@ TELLING = [
     f"bad account {KEY[:6]}",
     f"no such thing: {KEY}",
     f"no such thing: {KEY[3:]}",
+    f"Incorrect key: {KEY[:5]}********{KEY[-3:]}",
+    f"in lines:\n{KEY[:9]}\n{KEY[9:]}",
 ]
 
 
@@ -318,3 +320,11 @@ def test_the_host_wins(given: dict[str, Any], added: dict[str, Any]) -> None:
     found = Hidden(added, lambda text: text).added_to(dict(given))
     assert given | added == found
     assert list(added) == list(found)[: len(added)]
+
+
+def test_names_on_the_way_to_a_secret() -> None:
+    """An error that speaks of any of them is kept back."""
+    hidden = Hidden({"nested": {"auth": [{"token": "${secret:X}"}], "region": "eu"}, "size": 3}, lambda text: KEY)
+    assert [True, True, True, False, False] == [
+        hidden.may_be_in(f"no {name} here") for name in ("nested", "auth", "token", "region", "size")
+    ]

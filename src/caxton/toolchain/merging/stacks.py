@@ -35,6 +35,9 @@ _QUICKJS: Final = re.compile(rb"(?=\x00{4}([\x00-\xff]{2}[\x00-\x0f]\x00)\x00{8}
 """``stack_size``, ``stack_top``, ``stack_limit`` and ``current_exception`` (none) of quickjs-ng's ``JSRuntime``. It
 only looks ahead: what begins in the midst of something that looks alike is found too."""
 
+_MOST_MEMORY: Final = 64 << 20
+"""Bytes of memory that are searched: three times what CPython leaves."""
+
 _WORD: Final = struct.Struct("<I")
 _LIST: Final = struct.Struct("<II")
 _LIST_BEFORE: Final = 24
@@ -49,6 +52,8 @@ def bound_stacks(wiring: Wiring) -> None:
 def _bounded(module: bytes) -> bytes:
     try:
         those = segments(Reader(module, HEAD))
+        if any(one.address + one.size > _MOST_MEMORY for one in those):
+            return module
         memory = memory_of(module, those)
         found = _python(memory) or _quickjs(memory)
         return module if found is None else with_bytes(module, those, *found) or module

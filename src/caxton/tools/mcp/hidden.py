@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from caxton.errors import ToolError
+from caxton.errors import HostError, ToolError
 from caxton.tools.policy.keywords import BadSchema, loosened
 from caxton.tools.policy.schema import Checker, input_checker
 from caxton.tools.secrets import references
@@ -20,7 +20,10 @@ from caxton.tools.secrets import references
 KEPT_BACK: Final = "it failed; what the server said is kept back, for it may show what the host has added"
 """What an agent is told in the place of such an error."""
 
-_SHORTENED: Final = re.compile(r"\.\.\.|\u2026|\[secret:|truncated|omitted")
+_SHORTENED: Final = re.compile(r"\.\.\.|\u2026|\*\*|\u2022\u2022|\[secret:|truncated|omitted")
+
+_SHORTEST: Final = 6
+"""Characters that secrets have at least."""
 
 
 class Hidden:
@@ -34,7 +37,8 @@ class Hidden:
     def __init__(self, arguments: Mapping[str, Any], expand: Callable[[str], str]) -> None:
         self._arguments = arguments
         self._expand = expand
-        self._secret = [name for name, value in arguments.items() if any(references(value))]
+        self._secret = {key for name, value in arguments.items() for key in _names_of_secrets(name, value)}
+        self._texts = list(_texts_with_secrets(arguments))
         self._checker: tuple[object, Checker] | None = None
 
     @property
@@ -77,10 +81,39 @@ class Hidden:
 
     def may_be_in(self, text: str) -> bool:
         """Whether an error's text, without secrets, may still show parts of them: it shows that something was taken
-        out, is shortened, or speaks of these arguments."""
-        return bool(self._secret) and (
-            _SHORTENED.search(text) is not None or any(name in text for name in self._secret)
-        )
+        out, is shortened, speaks of these arguments, or has one of them with blanks in between."""
+        if not self._secret:
+            return False
+        if _SHORTENED.search(text) is not None or any(name in text for name in self._secret):
+            return True
+        bare = "".join(text.split())
+        return any(one in bare for one in map(self._without_blanks, self._texts) if len(one) >= _SHORTEST)
+
+    def _without_blanks(self, text: str) -> str:
+        try:
+            return "".join(self._expand(text).split())
+        except HostError:  # the secret is gone: then it was not in the call
+            return ""
+
+
+def _texts_with_secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from [value] if any(references(value)) else []
+    elif isinstance(value, Mapping | list | tuple):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_with_secrets(one)
+
+
+def _names_of_secrets(name: str, value: Any) -> Iterator[str]:
+    """The names on the way to each secret in a value."""
+    if not any(references(value)):
+        return
+    yield name
+    inner = value.items() if isinstance(value, Mapping) else ()
+    for key, one in inner:
+        yield from _names_of_secrets(str(key), one)
+    for one in value if isinstance(value, list | tuple) else ():
+        yield from _names_of_secrets(name, one)
 
 
 def _expanded(value: Any, expand: Callable[[str], str]) -> Any:
