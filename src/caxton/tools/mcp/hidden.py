@@ -41,11 +41,6 @@ class Hidden:
         self._texts = list(_texts_with_secrets(arguments))
         self._checker: tuple[object, Checker] | None = None
 
-    @property
-    def has_secrets(self) -> bool:
-        """Whether any of them does."""
-        return bool(self._secret)
-
     def added_to(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """An agent's arguments with these, which win, and which come first, whatever the agent has given: of what is
         shortened the end is shown too, and it could be moved to any place by what stands behind it.
